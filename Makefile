@@ -1,0 +1,96 @@
+# nasd: build, test, install. `make help` lists the targets.
+#
+# One static archive per folder ("room"), each compiled with only the -I it may
+# use (the rows RULES below); programs link the archives they need.
+
+prefix ?= /usr/local
+sysconfdir ?= $(if $(filter /usr,$(prefix)),/etc,$(prefix)/etc)
+DESTDIR ?=
+CC = gcc
+B ?= build
+VERSION := 0.1.0
+
+WARN = -Wall -Wextra -Wshadow -Wvla -Wconversion -Wswitch-enum -Werror
+OPT ?= -O2 -g -fstack-protector-strong
+SAN ?=
+CPPFLAGS += -D_GNU_SOURCE -DNASD_VERSION='"$(VERSION)"' -DNASD_SYSCONFDIR='"/etc/nasd"'
+CFLAGS += -std=c11 $(WARN) $(OPT) $(SAN) -pthread -fPIC
+LDFLAGS += $(SAN) -pthread
+
+# Headers and libraries of Debian packages, asked for once and only when built.
+PKGS = libnl-3.0 libnl-route-3.0 libnl-genl-3.0 libsystemd jansson libconfuse gnutls blkid mount zlib
+-include $(B)/pkgs.mk
+$(B)/pkgs.mk: Makefile
+	@mkdir -p $(B)
+	@tests/install-deps build >&2
+	@printf 'PKG_CFLAGS := %s\nPKG_LIBS := %s\n' "$$(pkg-config --cflags $(PKGS))" "$$(pkg-config --libs $(PKGS))" >$@
+
+# room: the rooms whose headers it may include besides its own
+RULES = \
+	nasd/base: \
+	nasd/core:nasd/base \
+	nasd/wire:nasd/base \
+	nasd/conf:nasd/base \
+	netlink:nasd/base \
+	fence:nasd/base \
+	nasd/sys:nasd/base,nasd/core,nasd/wire,nasd/conf,netlink,fence \
+	nasd/ctl:nasd/base,nasd/wire,nasd/conf \
+	tests/lab/guest:
+comma := ,
+room_of = $(firstword $(subst :, ,$(1)))
+uses_of = $(subst $(comma), ,$(word 2,$(subst :, ,$(1))))
+
+# Main programs live beside their room's code but not in its archive.
+MAINS = tests/lab/guest/main.c nasd/ctl/main.c
+ROOMS := $(foreach r,$(RULES),$(call room_of,$(r)))
+
+define room_rule
+$(B)/$(call room_of,$(1)).a: $$(patsubst %.c,$(B)/%.o,$$(filter-out $(MAINS),$$(wildcard $(call room_of,$(1))/*.c)))
+	@mkdir -p $$(@D)
+	@rm -f $$@
+	@ar rcs $$@ $$^
+$(B)/$(call room_of,$(1))/%.o: CPPFLAGS += -I$(call room_of,$(1)) $(addprefix -I,$(call uses_of,$(1)))
+endef
+$(foreach r,$(RULES),$(eval $(call room_rule,$(r))))
+
+$(B)/%.o: %.c Makefile | $(B)/pkgs.mk
+	@mkdir -p $(@D)
+	@echo "  CC    $<"
+	@$(CC) $(CPPFLAGS) $(CFLAGS) $(PKG_CFLAGS) -MMD -MP -c -o $@ $<
+
+ALL_INC = -Inasd/base -Inasd/core -Inasd/wire -Inasd/conf -Inetlink -Ifence -Inasd/sys -Inasd/ctl -Itests/lab/guest
+ARCHIVES = $(B)/nasd/ctl.a $(B)/nasd/sys.a $(B)/nasd/core.a $(B)/nasd/wire.a $(B)/nasd/conf.a $(B)/netlink.a $(B)/fence.a $(B)/nasd/base.a
+GROUPED = -Wl,--start-group $(ARCHIVES) -Wl,--end-group
+
+PROGRAMS = $(B)/sbin/nasd $(B)/bin/nasctl
+
+.PHONY: all
+all: $(PROGRAMS)
+
+$(B)/nasd/main.o: CPPFLAGS += $(ALL_INC)
+$(B)/sbin/nasd: $(B)/nasd/main.o $(ARCHIVES)
+	@mkdir -p $(@D)
+	@echo "  LD    $@"
+	@$(CC) $(LDFLAGS) -o $@ $(B)/nasd/main.o $(GROUPED) $(PKG_LIBS)
+
+$(B)/bin/nasctl: $(B)/nasd/ctl/main.o $(ARCHIVES)
+	@mkdir -p $(@D)
+	@echo "  LD    $@"
+	@$(CC) $(LDFLAGS) -o $@ $(B)/nasd/ctl/main.o $(GROUPED) $(PKG_LIBS)
+
+# ---- unit tests: every tests/unit/test_*.c is a program of its own (check)
+UNIT := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.c))
+$(B)/tests/unit/%.o: CPPFLAGS += $(ALL_INC) -Itests/unit
+$(B)/unit/%: $(B)/tests/unit/%.o $(ARCHIVES) $(B)/tests/lab/guest.a
+	@mkdir -p $(@D)
+	@$(CC) $(LDFLAGS) -o $@ $< $(B)/tests/lab/guest.a $(GROUPED) $(PKG_LIBS) $$(pkg-config --libs check)
+
+.PHONY: check
+check: $(UNIT)
+	@tests/unit/run $(UNIT)
+
+.PHONY: clean
+clean:
+	rm -rf $(B)
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)
