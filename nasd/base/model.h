@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The words of nasd: what the decision core, the codecs and the adapters talk
+ * about. Plain values only; nothing here allocates or does anything.
+ *
+ * Group: what moves as one. Epoch: a number that grows with each change of
+ * owner of a group. Owner: the node that the newest epoch gives the group to;
+ * only the owner can give it away (or lose it by a takeover with proof).
+ */
+#ifndef NASD_BASE_MODEL_H
+#define NASD_BASE_MODEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "err.h"
+
+enum {
+	NAME_MAX_LEN = 32,   /* node, group, resource and interface names */
+	GROUP_ADDRS_MAX = 8, /* floating addresses of one group */
+	ADDR_TEXT_MAX = 52,  /* "fd77:1::100/64" and longer */
+	STEP_REPORTS_MAX = 64,
+	FINDINGS_MAX = 32,
+};
+
+enum { NODE_NONE = -1 }; /* otherwise 0 or 1: the index in the configuration */
+
+/* What came of an effect. Unknown (a timed-out command may have worked)
+ * forbids retry and undo until the world has been looked at. */
+enum outcome { OUTCOME_DONE = 0, OUTCOME_FAILED, OUTCOME_UNKNOWN };
+const char *outcome_name(enum outcome o);
+
+/* ---- steps: the rows of the table in core/steps.c, in the order they run */
+enum step_id {
+	STEP_NONE = 0,
+	STEP_CHECK,          /* both: facts collected and judged */
+	STEP_WARM,           /* target: ganesha warm, link up, mount point free */
+	STEP_RESERVE,        /* both: epoch and intent journalled */
+	STEP_PRESYNC,        /* source: syncfs until little is dirty */
+	STEP_CLIENTS,        /* source: the target holds every client record */
+	STEP_ADDRESS_DEL,    /* source: the freeze begins */
+	STEP_SERVER_STOP,    /* source: ganesha's tenure ends */
+	STEP_UNMOUNT,        /* source */
+	STEP_DRBD_SECONDARY, /* source */
+	STEP_COMMIT,         /* both: from here it goes forward */
+	STEP_DRBD_PRIMARY,   /* target */
+	STEP_MOUNT,          /* target */
+	STEP_EXPORT,         /* target: client records, grace, exports */
+	STEP_ADDRESS_ADD,    /* target */
+	STEP_ANNOUNCE,       /* target: ARP/NA and tickles; the freeze ends */
+	STEP_CONFIRM,        /* target: first client reply seen */
+	STEP_REWARM,         /* source: ganesha started warm, as the standby's */
+	STEP_COUNT
+};
+
+/* What is done with a step. VERIFY asks the world whether the step's effect is
+ * in place and changes nothing. */
+enum step_op { OP_RUN, OP_VERIFY };
+
+/* ---- facts: what one node sees of one group, collected by sys/facts.c */
+enum server_state { SERVER_DOWN, SERVER_STARTING, SERVER_WARM, SERVER_SERVING };
+const char *server_state_name(enum server_state s);
+
+struct facts_address {
+	char text[ADDR_TEXT_MAX]; /* as configured */
+	char ifname[NAME_MAX_LEN];
+	bool present;             /* on this node's interface */
+	bool link_up;             /* interface exists, up, carrier */
+	bool answered;            /* somebody else answers for it */
+	char answered_mac[18];    /* who */
+};
+
+struct facts {
+	bool valid;               /* false: not collected yet */
+	int64_t collected_us;     /* monotonic, of the node that collected */
+	char group[NAME_MAX_LEN];
+	/* DRBD, with the kernel's own words ("Primary", "Connected", "UpToDate") */
+	bool drbd_known;
+	char drbd_error[160];     /* why not known */
+	char drbd_role[NAME_MAX_LEN], drbd_peer_role[NAME_MAX_LEN];
+	char drbd_cstate[NAME_MAX_LEN];
+	char drbd_disk[NAME_MAX_LEN], drbd_peer_disk[NAME_MAX_LEN];
+	uint64_t drbd_out_of_sync; /* bytes */
+	bool drbd_suspended;
+	/* filesystem */
+	bool mount_dir_exists;
+	bool mounted;             /* our device on our mount point */
+	bool mount_dir_busy;      /* something else is mounted there */
+	bool device_mounted_elsewhere;
+	char fs_uuid[40];         /* read from the disk; empty when unreadable */
+	bool fs_readonly;
+	uint64_t dirty_bytes;     /* system-wide, /proc/meminfo Dirty+Writeback */
+	/* server */
+	enum server_state server;
+	int server_pid;           /* 0 when none */
+	char server_error[160];
+	unsigned exports_present; /* of the group's exports, how many it serves */
+	unsigned exports_wanted;
+	bool in_grace;
+	/* clients */
+	unsigned clients;         /* client records held (active) or replicated (standby) */
+	unsigned connections;     /* established on the floating addresses */
+	/* addresses */
+	unsigned n_addresses;
+	struct facts_address addresses[GROUP_ADDRS_MAX];
+	/* own storage */
+	bool journal_ok;
+	char journal_error[160];
+};
+
+/* One line of the preflight: a precondition, whether it holds, and the remedy. */
+struct finding {
+	char check[40];           /* stable name: "drbd-uptodate" */
+	int node;                 /* where, index; NODE_NONE: the pair */
+	bool ok;
+	char message[200];
+	char remedy[200];         /* empty when ok */
+};
+
+/* ---- a run of a step, for the timeline */
+struct step_report {
+	enum step_id step;
+	int node;
+	enum outcome outcome;
+	int64_t start_us;         /* monotonic, of the reporting node */
+	int64_t duration_us;
+	bool skipped;             /* its effect was in place already */
+	char message[200];        /* the error, or a word of detail */
+};
+
+/* ---- the messages between the two nasd (wire/peer_msg.h encodes them) */
+enum msg_type {
+	MSG_HELLO = 1,   /* first on every connection, and after each change of state */
+	MSG_HEARTBEAT,
+	MSG_FACTS_REQ,
+	MSG_FACTS,
+	MSG_PREPARE,     /* source -> target: reserve under this epoch */
+	MSG_PREPARED,
+	MSG_REFUSED,     /* answer to PREPARE or CLAIM, with the error */
+	MSG_COMMIT,      /* source -> target: the group is yours */
+	MSG_ABORT,       /* source -> target: it stays with me */
+	MSG_DONE,        /* target -> source: serving */
+	MSG_STEP,        /* either: a step's report, for the other's timeline */
+	MSG_CLAIM,       /* takeover by agreement: I want the group under this epoch */
+	MSG_CLAIMED,
+	MSG_REQUEST,     /* standby -> owner: an operator asks for a switchover */
+	MSG_REPLY,       /* the answer to REQUEST */
+	MSG_CLIENTS,     /* active -> standby: client records (full, add or delete) */
+	MSG_CLIENTS_ACK,
+};
+const char *msg_type_name(enum msg_type t);
+
+/* Where a group stands, in HELLO. */
+enum txn_phase { TXN_NONE = 0, TXN_SOURCE, TXN_PREPARED, TXN_COMMITTED };
+
+struct msg_hello {
+	uint64_t epoch;           /* of the current owner; 0: never owned */
+	uint64_t max_epoch;       /* the highest ever seen or used */
+	int owner;
+	enum txn_phase phase;
+	uint64_t txn_epoch;
+	bool serving;             /* any part of the service is in place here */
+	bool active;              /* serving in full */
+};
+
+enum { CLIENT_ID_MAX = 1024 }; /* the record's name: "<ip>-(<len>:<owner>)" */
+enum clients_op { CLIENTS_FULL_BEGIN, CLIENTS_ADD, CLIENTS_DEL, CLIENTS_FULL_END };
+
+struct msg_clients {
+	enum clients_op op;
+	uint64_t seq;             /* acknowledged by MSG_CLIENTS_ACK with the same */
+	char record[CLIENT_ID_MAX];
+};
+
+struct peer_msg {
+	enum msg_type type;
+	char group[NAME_MAX_LEN]; /* empty for HEARTBEAT */
+	uint64_t epoch;           /* the transaction's, 0 where none */
+	union {
+		struct msg_hello hello;
+		struct {
+			int64_t sent_us, echo_us, echo_held_us; /* NTP-style clock offset */
+		} heartbeat;
+		struct facts facts;
+		struct step_report step;
+		struct msg_clients clients;
+		struct {
+			bool ok;
+			struct err err;
+			int target;       /* REQUEST: node that shall become active */
+			uint64_t request; /* matches REPLY to REQUEST */
+		} answer;             /* REFUSED, REPLY, REQUEST, ABORT (reason), DONE */
+	} u;
+};
+
+#endif
