@@ -164,13 +164,26 @@ struct msg_hello {
 	bool active;              /* serving in full */
 };
 
-enum { CLIENT_ID_MAX = 1024 }; /* the record's name: "<ip>-(<len>:<owner>)" */
+enum { CLIENT_ENTRY_MAX = 1200 };
 enum clients_op { CLIENTS_FULL_BEGIN, CLIENTS_ADD, CLIENTS_DEL, CLIENTS_FULL_END };
+
+/*
+ * What the standby must know of the clients to take their place over: a RECORD
+ * is the name under which ganesha's recovery database keeps a client (it may
+ * reclaim), a CONNECTION is "client-ip client-port floating-ip port" (it gets a
+ * tickle). FULL_BEGIN ... FULL_END replaces all entries of both kinds.
+ */
+enum client_kind { CLIENT_RECORD, CLIENT_CONNECTION };
+
+struct client_entry {
+	enum client_kind kind;
+	char text[CLIENT_ENTRY_MAX];
+};
 
 struct msg_clients {
 	enum clients_op op;
 	uint64_t seq;             /* acknowledged by MSG_CLIENTS_ACK with the same */
-	char record[CLIENT_ID_MAX];
+	struct client_entry entry; /* ADD and DEL */
 };
 
 struct peer_msg {

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The control socket's protocol, spoken between nasctl and nasd: one JSON
+ * object per line, UTF-8, at most CTL_LINE_MAX bytes, in both directions.
+ *
+ * Request:  {"v":1,"cmd":"switchover","group":"vmstore","node":"nas2", ...}
+ * Replies:  any number of events, then exactly one result:
+ *   {"event":"step", ...a step report as in history...}
+ *   {"event":"status", ...}                        (watch)
+ *   {"result":"ok", "data":{...}}
+ *   {"result":"error","error":{"class":"refused","where":"...","message":"...",
+ *    "remedy":"..."},"findings":[...]}             (findings where checks failed)
+ *
+ * Commands (fields besides v and cmd; * = refused on the read-only socket):
+ *   status                       data: the status object below
+ *   watch                        a status event now and on each change, until the client hangs up
+ *   check       group? node      data: {"findings":[finding...],"ready":bool}
+ *   plan        group? node      data: {"steps":[{"name","stage","side","deadline_ms","help"}...]}
+ *   switchover* group? node      step events, then the history entry as data
+ *   takeover*   group? node peer_confirmed_dead?   the same
+ *   history     group? limit?    data: {"entries":[...]} newest first
+ *   config                       data: {"text":"..."} the running configuration, canonical
+ *   version                      data: {"version","protocol","node"}
+ *   inject*     step op what     tests only (nasd --allow-injection): the next time
+ *               when group?      `step` runs: what = fail|unknown|kill|stall, when = before|after
+ * group may be left out when there is exactly one.
+ *
+ * status: {"node","version","cluster","config_hash","uptime_s","trigger",
+ *   "peer":{"node","connected","address","since","rtt_us","version","config_same","last_heard_ms"},
+ *   "groups":[{"name","state","owner","epoch","detail","transaction":null|{"kind","epoch",
+ *     "source","target","stage","step","elapsed_ms"},"local":facts,"peer":facts|null,
+ *     "clients":[{"address","port","local"}],"client_records":n,"replicated":n,
+ *     "last":history entry|null}]}
+ * state: unknown|standby|active|activating|switching|target|standing-down|stopped|failed
+ * finding: {"check","node","ok","message","remedy"}
+ * history entry: {"kind":"switchover|takeover|resume","result":"done|rolled-back|refused|failed|running",
+ *   "group","epoch","source","target","began":"2026-11-22T10:00:00.000Z","total_us",
+ *   "freeze_us","requested_by","error":null|{...},"steps":[{"name","stage","node","start_us",
+ *   "duration_us","outcome","skipped","message"}...]}  start_us relative to "began"
+ */
+#ifndef NASD_WIRE_CONTROL_H
+#define NASD_WIRE_CONTROL_H
+
+#include <jansson.h>
+
+#include "model.h"
+
+enum { CTL_LINE_MAX = 1 << 20, CTL_REQUEST_MAX = 4096, CTL_VERSION = 1 };
+
+enum ctl_cmd {
+	CTL_STATUS, CTL_WATCH, CTL_CHECK, CTL_PLAN, CTL_SWITCHOVER, CTL_TAKEOVER,
+	CTL_HISTORY, CTL_CONFIG, CTL_VERSION_CMD, CTL_INJECT, CTL_CMD_COUNT
+};
+
+struct ctl_request {
+	enum ctl_cmd cmd;
+	char group[NAME_MAX_LEN];   /* empty: not given */
+	char node[NAME_MAX_LEN];
+	char peer_confirmed_dead[NAME_MAX_LEN];
+	unsigned limit;             /* history; 0: not given */
+	char step[NAME_MAX_LEN], what[NAME_MAX_LEN], when[NAME_MAX_LEN];
+};
+
+/* "switchover" etc.; whether the command changes anything. */
+const char *ctl_cmd_name(enum ctl_cmd cmd);
+bool ctl_cmd_changes(enum ctl_cmd cmd);
+
+/*
+ * Parses one request line (without the newline; len bytes). Strict: unknown
+ * fields, wrong types, a missing "node", names that are too long or have
+ * characters outside [a-z0-9_-] are refused. 0, or -EINVAL with err filled.
+ */
+int ctl_request_parse(const char *line, size_t len, struct ctl_request *req, struct err *err);
+
+/* The request as one line with its newline; the caller frees it. NULL: no memory. */
+char *ctl_request_format(const struct ctl_request *req);
+
+/* JSON forms, each a new reference owned by the caller. */
+json_t *ctl_error_json(const struct err *err);
+json_t *ctl_finding_json(const struct finding *f, const char *const node_names[2]);
+
+#endif
