@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * One nfs-ganesha per group and tenure, with a D-Bus of its own.
+ *
+ * Both programs are started in sessions of their own and survive a restart of
+ * nasd: ganesha_new finds them again by run_dir/<group>/{ganesha,bus}.pid and
+ * adopts them when executable and start time agree; anything else is forgotten.
+ *
+ *     down --start_warm--> starting --> warm --activate--> serving --stop--> down
+ *
+ * A warm server listens and has no export. A server that has served is never
+ * warm again ("one process, one tenure"): stop it and start it afresh.
+ *
+ * All functions but ganesha_state block (bounded by the timeout they are given)
+ * and are to be called by one thread at a time per group. ganesha_state and
+ * ganesha_log_path are thread-safe.
+ */
+#ifndef NASD_SYS_GANESHA_H
+#define NASD_SYS_GANESHA_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "model.h"
+
+struct conf_group;
+struct ganesha;
+
+/* Where things are; NULL: the default in brackets. */
+struct ganesha_env {
+	const char *run_dir;     /* ["/run/nasd"]     run_dir/<group>/... */
+	const char *state_dir;   /* ["/var/lib/nasd"] state_dir/<group>/... */
+	const char *log_dir;     /* ["/var/log/nasd"] log_dir/<group>-ganesha.log */
+	const char *program;     /* ["/usr/bin/ganesha.nfsd"] */
+	const char *bus_program; /* ["/usr/bin/dbus-daemon"] */
+	const char *plugins_dir; /* [ganesha's own] */
+};
+
+/* A look at the server, for facts and the watchdog. */
+struct ganesha_state {
+	enum server_state state;
+	int pid;           /* 0 when none */
+	uint64_t tenure;   /* of that process: grows with each start on this node; 0 when none */
+	char reason[160];  /* why it is down, or what it is waiting for; may be empty */
+};
+
+/*
+ * The handle of a group. group must outlive it. node is this node's index (0 or
+ * 1): it decides the lowest bit of the server epoch. Starts nothing.
+ */
+int ganesha_new(const struct conf_group *group, int node, const struct ganesha_env *env,
+		struct ganesha **out, struct err *err);
+
+/* Forgets the handle; the processes live on. g may be NULL. */
+void ganesha_free(struct ganesha *g);
+
+/*
+ * Makes it warm: bus and server started where they are not, and the server
+ * answers on its port and on D-Bus. Nothing to do when it is warm or serving
+ * this tenure. OUTCOME_FAILED: nothing of it is left running.
+ */
+enum outcome ganesha_start_warm(struct ganesha *g, int64_t timeout_us, struct err *err);
+
+/*
+ * Ends the tenure: SIGKILL and wait until the process is gone (its sockets and
+ * files are then closed). Done when there is none. Part of the freeze, so it
+ * does nothing else. OUTCOME_UNKNOWN: killed, but not gone in time (a process
+ * in an uninterruptible wait).
+ */
+enum outcome ganesha_stop(struct ganesha *g, int64_t timeout_us, struct err *err);
+
+/* Stops the bus too; for an orderly end of the group on this node. */
+enum outcome ganesha_stop_all(struct ganesha *g, int64_t timeout_us, struct err *err);
+
+/*
+ * Starts to serve: grace with the records that clients_install put in place,
+ * then all exports. The filesystem must be mounted. From the first export on, a
+ * known client may reclaim, and nobody else gets an open or a lock. A server
+ * that has served is stopped and started first. A server that is not warm, or
+ * does not take an export over D-Bus, is started with the exports in its
+ * configuration (slower, the same promises). Done: every export is present.
+ */
+enum outcome ganesha_activate(struct ganesha *g, int64_t timeout_us, struct err *err);
+
+/* How many of the group's exports the server has. */
+enum outcome ganesha_exports_present(struct ganesha *g, unsigned *present, int64_t timeout_us,
+				     struct err *err);
+
+enum outcome ganesha_grace_active(struct ganesha *g, bool *active, int64_t timeout_us,
+				  struct err *err);
+
+/* How many clients the server knows (confirmed or not, by its own list). */
+enum outcome ganesha_clients(struct ganesha *g, unsigned *count, int64_t timeout_us,
+			     struct err *err);
+
+/* Cheap: no D-Bus call, no wait. */
+void ganesha_state(struct ganesha *g, struct ganesha_state *out);
+
+const char *ganesha_log_path(const struct ganesha *g);
+
+/* Readable (POLLIN) when the server dies; -1 when there is none. Belongs to g
+ * and changes with each start. */
+int ganesha_pidfd(const struct ganesha *g);
+
+#endif
