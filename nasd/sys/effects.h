@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The effects behind the rows of the step table, for one group on this node:
+ * thin calls of netlink/, the filesystem and the server. Nothing is decided
+ * here, nothing is undone here, and nothing is remembered that the world can
+ * be asked for (but for what SERVER_STOP left and whom to tickle).
+ *
+ * One step at a time runs (the group's worker thread calls effects_run); the
+ * other functions may be called from any thread while it does.
+ */
+#ifndef NASD_SYS_EFFECTS_H
+#define NASD_SYS_EFFECTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "conf.h"
+#include "err.h"
+#include "flow.h"
+#include "model.h"
+
+enum { EFFECTS_DETAIL_MAX = 200 }; /* as step_report.message */
+
+/* NULL members take the defaults named here. The strings are copied. */
+struct effects_paths {
+	const char *state_dir; /* "/var/lib/nasd" */
+	const char *run_dir;   /* "/run/nasd" */
+	const char *log_dir;   /* "/var/log/nasd" */
+};
+
+struct effects;
+
+/*
+ * Prepares the effects of conf->groups[group] on node self (0 or 1). conf must
+ * outlive it. Changes nothing in the world. NULL on error.
+ */
+struct effects *effects_new(const struct conf *conf, size_t group, int self,
+			    const struct effects_paths *paths, struct err *e);
+void effects_free(struct effects *fx);
+
+/*
+ * Runs a step (OP_RUN), or looks whether its effect is in place (OP_VERIFY).
+ *
+ *   OP_RUN     DONE: the effect is in place now (also when it was before; the
+ *              detail then begins with "already"). FAILED: it is not, and the
+ *              world is as if the step had not run, but for parts that running
+ *              the step (or its inverse) again puts right; e says why. UNKNOWN:
+ *              a timeout or an error after which only OP_VERIFY knows.
+ *   OP_VERIFY  DONE: in place; FAILED: not in place; UNKNOWN: cannot be told.
+ *              Changes nothing.
+ *
+ * The inverse of a step is another step: ADDRESS_ADD of ADDRESS_DEL, REWARM and
+ * EXPORT of SERVER_STOP, MOUNT of UNMOUNT, DRBD_PRIMARY of DRBD_SECONDARY, and
+ * the other way round.
+ *
+ * Blocks. Own waiting is bounded (conf limits); a system call that hangs
+ * (syncfs, umount, mount on a stuck disk) is not, so the caller keeps the
+ * deadline and treats a step that has not returned as UNKNOWN.
+ *
+ * detail (EFFECTS_DETAIL_MAX bytes, may be NULL) gets a word for the timeline,
+ * e gets the error when the outcome is not DONE; e may be NULL. STEP_CHECK,
+ * RESERVE, CLIENTS and COMMIT have no effect here: FAILED, ERR_INTERNAL.
+ */
+enum outcome effects_run(struct effects *fx, enum step_id step, enum step_op op, char *detail,
+			 struct err *e);
+
+/*
+ * Whether nothing of the service is in place here: no floating address, no
+ * exports, no mount, DRBD not Primary. DONE: nothing is. FAILED: something is,
+ * named in detail. UNKNOWN: could not be told; to be treated as FAILED by who
+ * wants to hand over and as DONE by nobody.
+ */
+enum outcome effects_standby_safe(struct effects *fx, char *detail, struct err *e);
+
+/*
+ * Collects what this node sees of the group. probe_addresses asks the link who
+ * answers for the floating addresses that are not present here: all at the
+ * same time, about half a second; for check only. Never fails: what could not
+ * be read says so in its own field. Leaves the journal_* and clients fields to
+ * the caller (0).
+ */
+void effects_facts(struct effects *fx, bool probe_addresses, struct facts *out);
+
+/*
+ * Whom ANNOUNCE tickles and CONFIRM waits for: the replicated
+ * CLIENT_CONNECTION entries, replacing all earlier ones. Without a call:
+ * nobody. The flows are copied (at most EFFECTS_FLOWS_MAX).
+ */
+enum { EFFECTS_FLOWS_MAX = 4096 };
+int effects_set_flows(struct effects *fx, const struct net_flow *flows, size_t n, struct err *e);
+
+/*
+ * Announces every floating address that is present here once more, without
+ * tickles: the repetitions of ANNOUNCE, on the schedule of net_announce_due(),
+ * which the caller keeps. An address that has left is passed over. Some
+ * hundred microseconds.
+ */
+int effects_announce_again(struct effects *fx, struct err *e);
+
+#endif
