@@ -54,6 +54,11 @@ enum step_id {
 	STEP_COUNT
 };
 
+/* "address-del" etc.: the names in the step table, journal and JSON. STEP_NONE
+ * and anything outside the enum is "none"; an unknown name is STEP_NONE. */
+const char *step_name(enum step_id id);
+enum step_id step_by_name(const char *name);
+
 /* What is done with a step. VERIFY asks the world whether the step's effect is
  * in place and changes nothing. */
 enum step_op { OP_RUN, OP_VERIFY };
@@ -131,7 +136,7 @@ struct step_report {
 
 /* ---- the messages between the two nasd (wire/peer_msg.h encodes them) */
 enum msg_type {
-	MSG_HELLO = 1,   /* first on every connection, and after each change of state */
+	MSG_HELLO = 1,   /* for each group, after INTRO and after each change of state */
 	MSG_HEARTBEAT,
 	MSG_FACTS_REQ,
 	MSG_FACTS,
@@ -148,11 +153,23 @@ enum msg_type {
 	MSG_REPLY,       /* the answer to REQUEST */
 	MSG_CLIENTS,     /* active -> standby: client records (full, add or delete) */
 	MSG_CLIENTS_ACK,
+	MSG_INTRO,       /* first on every connection: who speaks */
 };
 const char *msg_type_name(enum msg_type t);
 
+enum { CONFIG_HASH_LEN = 65 }; /* hex digits and the NUL */
+
+/* Who speaks, and with which configuration. */
+struct peer_intro {
+	char node[NAME_MAX_LEN];
+	char version[NAME_MAX_LEN];        /* nasd's, "0.1.0" */
+	unsigned protocol;                 /* FRAME_VERSION of wire/frame.h */
+	char config_hash[CONFIG_HASH_LEN]; /* lower-case hex */
+};
+
 /* Where a group stands, in HELLO. */
 enum txn_phase { TXN_NONE = 0, TXN_SOURCE, TXN_PREPARED, TXN_COMMITTED };
+const char *txn_phase_name(enum txn_phase p);
 
 struct msg_hello {
 	uint64_t epoch;           /* of the current owner; 0: never owned */
@@ -166,6 +183,7 @@ struct msg_hello {
 
 enum { CLIENT_ENTRY_MAX = 1200 };
 enum clients_op { CLIENTS_FULL_BEGIN, CLIENTS_ADD, CLIENTS_DEL, CLIENTS_FULL_END };
+const char *clients_op_name(enum clients_op op);
 
 /*
  * What the standby must know of the clients to take their place over: a RECORD
@@ -174,6 +192,7 @@ enum clients_op { CLIENTS_FULL_BEGIN, CLIENTS_ADD, CLIENTS_DEL, CLIENTS_FULL_END
  * tickle). FULL_BEGIN ... FULL_END replaces all entries of both kinds.
  */
 enum client_kind { CLIENT_RECORD, CLIENT_CONNECTION };
+const char *client_kind_name(enum client_kind k);
 
 struct client_entry {
 	enum client_kind kind;
@@ -188,9 +207,10 @@ struct msg_clients {
 
 struct peer_msg {
 	enum msg_type type;
-	char group[NAME_MAX_LEN]; /* empty for HEARTBEAT */
+	char group[NAME_MAX_LEN]; /* empty for HEARTBEAT and INTRO */
 	uint64_t epoch;           /* the transaction's, 0 where none */
 	union {
+		struct peer_intro intro;
 		struct msg_hello hello;
 		struct {
 			int64_t sent_us, echo_us, echo_held_us; /* NTP-style clock offset */
