@@ -16,7 +16,6 @@
 
 #include "conf.h"
 #include "err.h"
-#include "flow.h"
 #include "model.h"
 
 enum { EFFECTS_DETAIL_MAX = 200 }; /* as step_report.message */
@@ -49,9 +48,14 @@ void effects_free(struct effects *fx);
  *   OP_VERIFY  DONE: in place; FAILED: not in place; UNKNOWN: cannot be told.
  *              Changes nothing.
  *
- * The inverse of a step is another step: ADDRESS_ADD of ADDRESS_DEL, REWARM and
- * EXPORT of SERVER_STOP, MOUNT of UNMOUNT, DRBD_PRIMARY of DRBD_SECONDARY, and
- * the other way round.
+ * The inverse of a step is another step: ADDRESS_ADD of ADDRESS_DEL, EXPORT of
+ * SERVER_STOP, MOUNT of UNMOUNT, DRBD_PRIMARY of DRBD_SECONDARY, and the other
+ * way round. A few orders are refused whoever asks (FAILED, ERR_REFUSED): WARM
+ * and REWARM while the filesystem is mounted here, EXPORT before it is,
+ * ADDRESS_ADD before the exports are there, DRBD_SECONDARY while mounted.
+ *
+ * ANNOUNCE leaves no trace, so its VERIFY says FAILED: announce again. CONFIRM
+ * never fails: after a few seconds without a client it is DONE with a warning.
  *
  * Blocks. Own waiting is bounded (conf limits); a system call that hangs
  * (syncfs, umount, mount on a stuck disk) is not, so the caller keeps the
@@ -82,12 +86,15 @@ enum outcome effects_standby_safe(struct effects *fx, char *detail, struct err *
 void effects_facts(struct effects *fx, bool probe_addresses, struct facts *out);
 
 /*
- * Whom ANNOUNCE tickles and CONFIRM waits for: the replicated
- * CLIENT_CONNECTION entries, replacing all earlier ones. Without a call:
- * nobody. The flows are copied (at most EFFECTS_FLOWS_MAX).
+ * The client records and connections that hold for this group now, replacing
+ * earlier ones; copied. EXPORT installs the RECORDs for the grace, ANNOUNCE
+ * tickles the CONNECTIONs, CONFIRM waits for one of them. The target of a move
+ * or takeover hands in its replica; NULL (as at first) stands for what this
+ * node has itself: ganesha's own database, and the connections that the last
+ * ADDRESS_DEL here has cut (a roll-back, a restart of the active).
  */
-enum { EFFECTS_FLOWS_MAX = 4096 };
-int effects_set_flows(struct effects *fx, const struct net_flow *flows, size_t n, struct err *e);
+struct client_set;
+int effects_set_clients(struct effects *fx, const struct client_set *set, struct err *e);
 
 /*
  * Announces every floating address that is present here once more, without
