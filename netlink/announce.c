@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "announce.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+
+#include "cleanup.h"
+#include "ether.h"
+#include "packet.h"
+
+static int announce4(int fd, const struct net_addr *addr, const unsigned char *mac, struct err *e)
+{
+	unsigned char frame[NET_PACKET_MAX];
+	size_t len = net_packet_arp_announce(frame, sizeof(frame), NET_GARP_REQUEST, mac, addr->ip);
+	int ret = net_ether_send(fd, addr->ifname, frame, len, e);
+
+	if (ret)
+		return ret;
+	len = net_packet_arp_announce(frame, sizeof(frame), NET_GARP_REPLY, mac, addr->ip);
+	return net_ether_send(fd, addr->ifname, frame, len, e);
+}
+
+int net_announce_send(const struct net_addr *addr, struct err *e)
+{
+	unsigned char mac[NET_MAC_LEN], frame[NET_PACKET_MAX];
+	AUTO_CLOSE int fd = net_ether_open(addr->ifname, 0, mac, e);
+
+	if (fd < 0)
+		return fd;
+	if (addr->family == AF_INET)
+		return announce4(fd, addr, mac, e);
+	return net_ether_send(fd, addr->ifname, frame,
+			      net_packet_na_announce(frame, sizeof(frame), mac, addr->ip), e);
+}
+
+bool net_announce_due(unsigned n, uint64_t *at_us)
+{
+	static const uint64_t due_ms[] = { 0, 50, 200, 1000, 2000, 5000, 15000, 60000 };
+
+	if (n >= sizeof(due_ms) / sizeof(due_ms[0]))
+		return false;
+	*at_us = due_ms[n] * 1000;
+	return true;
+}

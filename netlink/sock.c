@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "sock.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <time.h>
+
+struct request {
+	void (*on_msg)(struct nlmsghdr *nlh, void *arg);
+	void *arg;
+	uint32_t seq;
+	bool done;
+	bool disturbed;
+	int result;
+};
+
+int64_t net_now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+struct nl_sock *net_sock_open(int protocol, const char *where, struct err *e)
+{
+	struct nl_sock *s = nl_socket_alloc();
+	int ret;
+
+	if (!s) {
+		err_set(e, ERR_SYSTEM, ENOMEM, where, "no memory for a netlink socket");
+		return NULL;
+	}
+	ret = nl_connect(s, protocol);
+	if (ret || nl_socket_set_nonblocking(s)) {
+		err_set(e, ERR_SYSTEM, errno ? errno : EPROTO, where, "cannot open a netlink socket: %s",
+			nl_geterror(ret));
+		nl_socket_free(s);
+		return NULL;
+	}
+	return s;
+}
+
+/* Handles one message; a stray one (another sequence number) is passed over. */
+static void take(struct request *r, struct nlmsghdr *nlh)
+{
+	if (nlh->nlmsg_seq != r->seq || r->done)
+		return;
+	if (nlh->nlmsg_flags & NLM_F_DUMP_INTR)
+		r->disturbed = true;
+	if (nlh->nlmsg_type == NLMSG_ERROR) {
+		const struct nlmsgerr *error = nlmsg_data(nlh);
+
+		r->result = nlmsg_datalen(nlh) >= (int)sizeof(int) ? error->error : -EBADMSG;
+		r->done = true;
+	} else if (nlh->nlmsg_type == NLMSG_DONE) {
+		r->done = true;
+	} else if (nlh->nlmsg_type >= NLMSG_MIN_TYPE && r->on_msg) {
+		r->on_msg(nlh, r->arg);
+	}
+}
+
+static int receive(struct nl_sock *s, struct request *r)
+{
+	struct sockaddr_nl from;
+	unsigned char *buf = NULL;
+	int n = nl_recv(s, &from, &buf, NULL);
+
+	if (n <= 0)
+		return n == 0 || n == -NLE_AGAIN || n == -NLE_INTR ? 0 : -EIO;
+	if (from.nl_pid == 0) { /* the kernel, nobody else */
+		struct nlmsghdr *nlh = (struct nlmsghdr *)(void *)buf;
+
+		for (int left = n; nlmsg_ok(nlh, left); nlh = nlmsg_next(nlh, &left))
+			take(r, nlh);
+	}
+	free(buf);
+	return 0;
+}
+
+int net_sock_request(struct nl_sock *s, struct nl_msg *msg, unsigned timeout_ms,
+		     void (*on_msg)(struct nlmsghdr *nlh, void *arg), void *arg)
+{
+	struct request r = { .on_msg = on_msg, .arg = arg };
+	int64_t until = net_now_ms() + timeout_ms;
+	struct pollfd pfd = { .fd = nl_socket_get_fd(s), .events = POLLIN };
+	int ret;
+
+	nl_complete_msg(s, msg); /* sequence number, port, NLM_F_REQUEST and NLM_F_ACK */
+	r.seq = nlmsg_hdr(msg)->nlmsg_seq;
+	ret = nl_send(s, msg);
+	if (ret < 0)
+		return ret == -NLE_PERM ? -EPERM : -EIO;
+	while (!r.done) {
+		int64_t left = until - net_now_ms();
+
+		if (left <= 0)
+			return -ETIMEDOUT;
+		if (poll(&pfd, 1, (int)left) < 0 && errno != EINTR)
+			return -errno;
+		ret = receive(s, &r);
+		if (ret)
+			return ret;
+	}
+	if (r.result == 0 && r.disturbed)
+		return -EINTR;
+	return r.result;
+}
