@@ -1,0 +1,35 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The lab with nasd: what is in its nodes for it, and how it takes over first.
+# shellcheck disable=SC2154
+
+nasd_present() {
+	[ -x "$LAB_STATE/inst/usr/sbin/nasd" ] && [ -e "$here/etc/nasd.conf" ]
+}
+
+# Lines for boot.conf of a NAS node.
+nasd_boot_conf() {
+	! nasd_present || echo "service nasd /var/log/nasd/nasd.log /usr/sbin/nasd"
+}
+
+nasd_files() { # ROOT
+	[ ! -e "$here/etc/nasd.conf" ] || cp "$here/etc/nasd.conf" "$1/etc/nasd/nasd.conf"
+}
+
+nasd_json() { # NODE FILTER
+	in_node "$1" nasctl status --json | jq -e "$2"
+}
+
+nasd_start() {
+	local n
+	for n in $NAS_NODES; do
+		wait_for 15 "nasd on $n is connected to its peer (lab log $n nasd.log)" \
+			nasd_json "$n" '.peer.connected == true'
+	done
+	if ! nasd_json nas1 'any(.groups[]; .role == "active")' >/dev/null &&
+		! nasd_json nas2 'any(.groups[]; .role == "active")' >/dev/null; then
+		in_node nas1 nasctl takeover nas1 ||
+			die "nasctl takeover nas1 failed (lab log nas1 nasd.log)"
+	fi
+	wait_for 15 "a node serves $FLOAT4" is_served
+}
