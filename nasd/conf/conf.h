@@ -22,11 +22,11 @@ enum {
 	CONF_NODE_ADDRESSES_MAX = 4, /* link addresses of one node */
 	CONF_GROUPS_MAX = 16,
 	CONF_EXPORTS_MAX = 16,   /* of one group */
-	CONF_ADDRESSES_MAX = 16, /* floating addresses of one group */
+	CONF_ADDRESSES_MAX = 8,  /* floating addresses of one group */
 	CONF_CLIENTS_MAX = 32,   /* client networks of one export */
 
 	CONF_NAME_MAX = 32, /* cluster, groups, exports, DRBD resources; with the NUL, as all below */
-	CONF_HOST_MAX = 64,
+	CONF_HOST_MAX = 32,
 	CONF_PATH_MAX = 256,
 	CONF_OPTIONS_MAX = 256, /* mount options */
 	CONF_IFNAME_MAX = 16,
@@ -194,8 +194,8 @@ const char *conf_squash_name(enum conf_squash s);
 /*
  * What only this host can tell, for nodes[node]: the secret (or key) is there,
  * a regular file of root's or ours, not readable by others; the interfaces of
- * the floating addresses exist; the mount points are directories; the file
- * system types are known to mount. Errors: ERR_REFUSED with a remedy.
+ * the floating addresses exist; the mount points are directories. Stops at the
+ * first failure. Errors: ERR_REFUSED with a remedy.
  */
 int conf_check_host(const struct conf *c, int node, struct err *err);
 

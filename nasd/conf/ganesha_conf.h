@@ -12,22 +12,27 @@ struct conf_export;
 
 /* Where a group's ganesha keeps its things; all paths absolute. */
 struct ganesha_paths {
-	const char *state_dir;   /* usually GANESHA_STATE_DIR: state_dir/<group>/v4recov */
+	const char *state_dir;   /* NULL: GANESHA_STATE_DIR. Records are in state_dir/<group>/v4recov/node<I> */
 	const char *plugins_dir; /* NULL: ganesha's own */
+	const char *dbus_prefix; /* NULL: none. The bus name is then <prefix>.org.ganesha.nfsd: two
+				  * ganeshas on one bus need different ones */
 };
 
 #define GANESHA_STATE_DIR "/var/lib/nasd"
+#define GANESHA_RECOV_DIR "v4recov"
 
 /*
  * The warm standby's file: core parameters, NFSv4, recovery; no exports. The
- * same on both nodes but for nothing: node (0 or 1) is reserved for what may
- * have to differ. Returns the length, or -ENOSPC when buf is too small (buf is
- * then an empty string).
+ * text is the same for both nodes (handles, owner and scope must be); node (0
+ * or 1) only stands in its comment. Start ganesha with `-I <node>` to have its
+ * client records in node<node>, so that the peer's can be put beside them and
+ * loaded with the grace event TAKE_NODEID. Returns the length, or -ENOSPC when
+ * buf is too small (buf is then an empty string).
  */
 int ganesha_conf_core(const struct conf_group *g, int node, const struct ganesha_paths *paths,
 		      char *buf, size_t size);
 
-/* The EXPORT block that D-Bus AddExport reads. Returns as above. */
+/* The EXPORT block that D-Bus AddExport reads ("EXPORT(Export_Id=N)"). Returns as above. */
 int ganesha_conf_export(const struct conf_group *g, const struct conf_export *e, char *buf,
 			size_t size);
 

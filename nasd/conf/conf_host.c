@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What only the host can tell about a configuration. */
+#include <errno.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "conf.h"
+#include "err.h"
+
+/* A file that must be there; secret ones must be nobody else's to read. */
+static int check_file(const char *key, const char *path, int secret, struct err *err)
+{
+	struct stat st;
+	char where[ERR_WHERE_MAX];
+
+	if (!*path)
+		return 0;
+	snprintf(where, sizeof(where), "cluster: %s", key);
+	if (stat(path, &st) < 0) {
+		int r = err_set(err, ERR_REFUSED, errno, where, "%s: %s", path,
+				errno == ENOENT ? "there is no such file" : "cannot be examined");
+
+		err_remedy(err, secret ? "create it with mode 0600, the same on both nodes" : "install it");
+		return r;
+	}
+	if (!S_ISREG(st.st_mode))
+		return err_set(err, ERR_REFUSED, EINVAL, where, "%s is not a regular file", path);
+	if (st.st_size == 0)
+		return err_set(err, ERR_REFUSED, EINVAL, where, "%s is empty", path);
+	if (!secret)
+		return 0;
+	if (st.st_uid != 0 && st.st_uid != geteuid()) {
+		err_set(err, ERR_REFUSED, EPERM, where, "%s belongs to user %u", path, (unsigned)st.st_uid);
+		err_remedy(err, "run: chown root:root %s", path);
+		return -EPERM;
+	}
+	if (st.st_mode & 077) {
+		err_set(err, ERR_REFUSED, EPERM, where, "%s has mode %04o: others may read or write it", path,
+			(unsigned)(st.st_mode & 07777));
+		err_remedy(err, "run: chmod 0600 %s", path);
+		return -EPERM;
+	}
+	return 0;
+}
+
+static int check_group(const struct conf_group *g, struct err *err)
+{
+	char where[ERR_WHERE_MAX];
+	struct stat st;
+
+	snprintf(where, sizeof(where), "group %s", g->name);
+	if (stat(g->fs.mount, &st) < 0 || !S_ISDIR(st.st_mode)) {
+		err_set(err, ERR_REFUSED, ENOTDIR, where, "the mount point %s is not a directory", g->fs.mount);
+		err_remedy(err, "run: mkdir -p %s", g->fs.mount);
+		return -ENOTDIR;
+	}
+	for (size_t i = 0; i < g->n_addresses; i++) {
+		const struct conf_address *a = &g->addresses[i];
+
+		if (if_nametoindex(a->interface))
+			continue;
+		err_set(err, ERR_REFUSED, ENODEV, where, "address %s: there is no interface %s", a->net.text,
+			a->interface);
+		err_remedy(err, "correct `interface'; `ip link' lists what there is");
+		return -ENODEV;
+	}
+	return 0;
+}
+
+int conf_check_host(const struct conf *c, int node, struct err *err)
+{
+	const struct conf_cluster *cl = &c->cluster;
+
+	if (node < 0 || node >= CONF_NODES) {
+		err_set(err, ERR_REFUSED, EINVAL, "configuration", "this host is neither node %s nor node %s",
+			c->nodes[0].name, c->nodes[1].name);
+		err_remedy(err, "the title of a section `node' must be the host name (hostname(1))");
+		return -EINVAL;
+	}
+	int r = check_file("secret-file", cl->secret_file, 1, err);
+	if (!r)
+		r = check_file("tls-key", cl->tls_key, 1, err);
+	if (!r)
+		r = check_file("tls-cert", cl->tls_cert, 0, err);
+	if (!r)
+		r = check_file("tls-ca", cl->tls_ca, 0, err);
+	for (size_t i = 0; i < c->n_groups && !r; i++)
+		r = check_group(&c->groups[i], err);
+	return r;
+}
