@@ -21,19 +21,11 @@
 
 struct peer_link;
 
-/* What the peer says of itself when the link comes up. */
-struct peer_intro {
-	char node[CONF_HOST_MAX];
-	char version[32];
-	char config_hash[CONF_HASH_MAX];
-	bool config_same;         /* its hash is ours */
-	char address[CONF_IP_MAX];
-};
-
 /*
  * up and down alternate, up first. A connection that replaces one in use gives
  * down and then up. message comes only between up and down. The callbacks may
- * call peer_link_send and peer_link_status, not peer_link_free.
+ * call peer_link_send and peer_link_status (address, config_same), not
+ * peer_link_free.
  */
 struct peer_link_ops {
 	void (*up)(const struct peer_intro *intro, void *data);
@@ -68,8 +60,8 @@ bool peer_link_is_up(const struct peer_link *link);
 /*
  * The peer's monotonic clock minus ours, in microseconds, from the exchange
  * with the least round trip of the last 16. False while there is none; the
- * error is at most half of *rtt_us. It survives a down, being forgotten when
- * the peer introduces itself anew with another boot.
+ * error is at most half of *rtt_us. It survives a down until the first exchange
+ * of the next connection.
  */
 bool peer_link_clock_offset_us(const struct peer_link *link, int64_t *offset_us, int64_t *rtt_us);
 
