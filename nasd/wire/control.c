@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "control.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "json_field.h"
+
+/* The fields a request may have besides v and cmd. */
+enum ctl_field {
+	FIELD_GROUP = 1 << 0,
+	FIELD_NODE = 1 << 1,
+	FIELD_DEAD = 1 << 2,
+	FIELD_LIMIT = 1 << 3,
+	FIELD_STEP = 1 << 4,
+	FIELD_WHAT = 1 << 5,
+	FIELD_WHEN = 1 << 6,
+};
+
+enum { HISTORY_LIMIT_MAX = 100000 };
+
+struct command {
+	const char *name;
+	bool changes;
+	unsigned needs, allows;
+};
+
+static const struct command commands[CTL_CMD_COUNT] = {
+	[CTL_STATUS] = { "status", false, 0, 0 },
+	[CTL_WATCH] = { "watch", false, 0, 0 },
+	[CTL_CHECK] = { "check", false, FIELD_NODE, FIELD_GROUP },
+	[CTL_PLAN] = { "plan", false, FIELD_NODE, FIELD_GROUP },
+	[CTL_SWITCHOVER] = { "switchover", true, FIELD_NODE, FIELD_GROUP },
+	[CTL_TAKEOVER] = { "takeover", true, FIELD_NODE, FIELD_GROUP | FIELD_DEAD },
+	[CTL_HISTORY] = { "history", false, 0, FIELD_GROUP | FIELD_LIMIT },
+	[CTL_CONFIG] = { "config", false, 0, 0 },
+	[CTL_VERSION_CMD] = { "version", false, 0, 0 },
+	[CTL_INJECT] = { "inject", true, FIELD_STEP | FIELD_WHAT | FIELD_WHEN, FIELD_GROUP },
+};
+
+struct name_field {
+	const char *key;
+	unsigned bit;
+	size_t offset;
+};
+
+static const struct name_field name_fields[] = {
+	{ "group", FIELD_GROUP, offsetof(struct ctl_request, group) },
+	{ "node", FIELD_NODE, offsetof(struct ctl_request, node) },
+	{ "peer_confirmed_dead", FIELD_DEAD, offsetof(struct ctl_request, peer_confirmed_dead) },
+	{ "step", FIELD_STEP, offsetof(struct ctl_request, step) },
+	{ "what", FIELD_WHAT, offsetof(struct ctl_request, what) },
+	{ "when", FIELD_WHEN, offsetof(struct ctl_request, when) },
+};
+enum { NAME_FIELDS = sizeof(name_fields) / sizeof(name_fields[0]) };
+
+const char *ctl_cmd_name(enum ctl_cmd cmd)
+{
+	return (unsigned)cmd < CTL_CMD_COUNT ? commands[cmd].name : "invalid";
+}
+
+bool ctl_cmd_changes(enum ctl_cmd cmd)
+{
+	return (unsigned)cmd >= CTL_CMD_COUNT || commands[cmd].changes;
+}
+
+#define REFUSE(err, ...) err_set(err, ERR_INPUT, EINVAL, "control request", __VA_ARGS__)
+
+static bool is_ctl_name(const char *s)
+{
+	size_t n = strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789_-");
+
+	return n > 0 && s[n] == '\0';
+}
+
+static int read_name(const struct name_field *f, const json_t *v, struct ctl_request *req, struct err *err)
+{
+	const char *s = json_string_value(v);
+
+	if (!s)
+		return REFUSE(err, "\"%s\" must be a string", f->key);
+	if (json_string_length(v) >= NAME_MAX_LEN)
+		return REFUSE(err, "\"%s\" is longer than %d characters", f->key, NAME_MAX_LEN - 1);
+	if (!is_ctl_name(s))
+		return REFUSE(err, "\"%s\" is not a name (a-z, 0-9, '_', '-')", f->key);
+	memcpy((char *)req + f->offset, s, json_string_length(v) + 1);
+	return 0;
+}
+
+/* One field besides v and cmd; *bit says which it was. */
+static int read_field(const char *key, const json_t *v, struct ctl_request *req, unsigned *bit, struct err *err)
+{
+	char clean[NAME_MAX_LEN];
+
+	for (unsigned i = 0; i < NAME_FIELDS; i++) {
+		if (!strcmp(key, name_fields[i].key)) {
+			*bit = name_fields[i].bit;
+			return read_name(&name_fields[i], v, req, err);
+		}
+	}
+	if (!strcmp(key, "limit")) {
+		json_int_t n = json_integer_value(v);
+
+		*bit = FIELD_LIMIT;
+		if (!json_is_integer(v) || n < 1 || n > HISTORY_LIMIT_MAX)
+			return REFUSE(err, "\"limit\" must be an integer from 1 to %d", HISTORY_LIMIT_MAX);
+		req->limit = (unsigned)n;
+		return 0;
+	}
+	jf_clean_text(clean, sizeof(clean), key);
+	return REFUSE(err, "unknown field \"%s\"", clean);
+}
+
+static const char *field_key(unsigned bit)
+{
+	for (unsigned i = 0; i < NAME_FIELDS; i++)
+		if (name_fields[i].bit == bit)
+			return name_fields[i].key;
+	return "limit";
+}
+
+static int check_injection(const struct ctl_request *req, struct err *err)
+{
+	if (step_by_name(req->step) == STEP_NONE)
+		return REFUSE(err, "there is no step \"%s\"", req->step);
+	if (strcmp(req->what, "fail") && strcmp(req->what, "unknown") && strcmp(req->what, "kill") &&
+	    strcmp(req->what, "stall"))
+		return REFUSE(err, "\"what\" must be fail, unknown, kill or stall");
+	if (strcmp(req->when, "before") && strcmp(req->when, "after"))
+		return REFUSE(err, "\"when\" must be before or after");
+	return 0;
+}
+
+static int read_head(const json_t *obj, struct ctl_request *req, struct err *err)
+{
+	const json_t *v = json_object_get(obj, "v");
+	const char *cmd = json_string_value(json_object_get(obj, "cmd"));
+	char clean[NAME_MAX_LEN];
+
+	if (!json_is_integer(v))
+		return REFUSE(err, "the protocol version \"v\" is missing or not an integer");
+	if (json_integer_value(v) != CTL_VERSION) {
+		REFUSE(err, "protocol version %lld, this nasd speaks version %d",
+		       (long long)json_integer_value(v), CTL_VERSION);
+		err_remedy(err, "use the nasctl that was installed with this nasd");
+		return -EINVAL;
+	}
+	if (!cmd)
+		return REFUSE(err, "the command \"cmd\" is missing or not a string");
+	for (int i = 0; i < CTL_CMD_COUNT; i++) {
+		if (!strcmp(cmd, commands[i].name)) {
+			req->cmd = (enum ctl_cmd)i;
+			return 0;
+		}
+	}
+	jf_clean_text(clean, sizeof(clean), cmd);
+	return REFUSE(err, "unknown command \"%s\"", clean);
+}
+
+static int read_request(json_t *obj, struct ctl_request *req, struct err *err)
+{
+	const struct command *c;
+	unsigned seen = 0;
+	const char *key;
+	json_t *v;
+	int r = read_head(obj, req, err);
+
+	if (r)
+		return r;
+	c = &commands[req->cmd];
+	json_object_foreach(obj, key, v) {
+		unsigned bit = 0;
+
+		if (!strcmp(key, "v") || !strcmp(key, "cmd"))
+			continue;
+		r = read_field(key, v, req, &bit, err);
+		if (r)
+			return r;
+		if (!(bit & (c->needs | c->allows)))
+			return REFUSE(err, "\"%s\" has no field \"%s\"", c->name, key);
+		seen |= bit;
+	}
+	for (unsigned bit = 1; bit <= FIELD_WHEN; bit <<= 1)
+		if (c->needs & ~seen & bit)
+			return REFUSE(err, "\"%s\" needs the field \"%s\"", c->name, field_key(bit));
+	return req->cmd == CTL_INJECT ? check_injection(req, err) : 0;
+}
+
+int ctl_request_parse(const char *line, size_t len, struct ctl_request *req, struct err *err)
+{
+	json_t *obj;
+	int r;
+
+	memset(req, 0, sizeof(*req));
+	if (len > CTL_REQUEST_MAX)
+		return REFUSE(err, "longer than %d bytes", CTL_REQUEST_MAX);
+	if (len && memchr(line, '\n', len))
+		return REFUSE(err, "a newline inside the request");
+	obj = jf_parse_object(len ? line : "", len, "control request", EINVAL, err);
+	if (!obj)
+		return -EINVAL;
+	r = read_request(obj, req, err);
+	json_decref(obj);
+	if (r)
+		memset(req, 0, sizeof(*req));
+	return r;
+}
+
+char *ctl_request_format(const struct ctl_request *req)
+{
+	json_t *obj = json_pack("{s:i,s:s}", "v", CTL_VERSION, "cmd", ctl_cmd_name(req->cmd));
+	char *line = NULL;
+	int r = obj ? 0 : -1;
+	size_t len;
+
+	for (unsigned i = 0; !r && i < NAME_FIELDS; i++) {
+		const char *value = (const char *)req + name_fields[i].offset;
+
+		if (value[0])
+			r = json_object_set_new(obj, name_fields[i].key, json_string(value));
+	}
+	if (!r && req->limit)
+		r = json_object_set_new(obj, "limit", json_integer(req->limit));
+	len = r ? 0 : json_dumpb(obj, NULL, 0, JSON_COMPACT);
+	if (len)
+		line = malloc(len + 2);
+	if (line) {
+		json_dumpb(obj, line, len, JSON_COMPACT);
+		line[len] = '\n';
+		line[len + 1] = '\0';
+	}
+	json_decref(obj);
+	return line;
+}
+
+/* json_string of what is printable in text. */
+static json_t *clean_string(const char *text)
+{
+	char clean[ERR_MSG_MAX + 128];
+
+	jf_clean_text(clean, sizeof(clean), text);
+	return json_string(clean);
+}
+
+json_t *ctl_error_json(const struct err *err)
+{
+	char msg[ERR_MSG_MAX + 128];
+	bool sys = err->cls == ERR_SYSTEM && err->errnum;
+
+	snprintf(msg, sizeof(msg), "%s%s%s%s", err->msg, sys ? " (" : "", sys ? strerror(err->errnum) : "",
+		 sys ? ")" : "");
+	return json_pack("{s:s,s:o,s:o,s:o}", "class", err_class_name(err->cls), "where",
+			 clean_string(err->where), "message", clean_string(msg), "remedy",
+			 clean_string(err->remedy));
+}
+
+json_t *ctl_finding_json(const struct finding *f, const char *const node_names[2])
+{
+	bool named = f->node == 0 || f->node == 1;
+
+	return json_pack("{s:o,s:s?,s:b,s:o,s:o}", "check", clean_string(f->check), "node",
+			 named ? node_names[f->node] : NULL, "ok", f->ok, "message", clean_string(f->message),
+			 "remedy", clean_string(f->remedy));
+}
