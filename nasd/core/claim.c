@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Takeover: a node that does not own the group comes to own it without being
+ * given it. Only with proof: the peer's own agreement (nobody owns the group and
+ * it does not serve), or an operator's word that the peer is off.
+ */
+#include "group_internal.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+enum { CLAIM_TIMEOUT_US = 5000000 };
+
+static void reply_error(struct group_core *g, const struct group_request *req, const char *msg, const char *remedy)
+{
+	struct err e;
+
+	err_set(&e, ERR_REFUSED, EPERM, "takeover", "%s", msg);
+	err_remedy(&e, "%s", remedy);
+	request_reply(g, req, false, &e, "", false);
+}
+
+static void own(struct group_core *g, int64_t now, uint64_t epoch, const char *proof)
+{
+	group_journal(g, "owner", epoch, g->cfg.self, proof);
+	program_stop(g);
+	activate(g, now, true, proof);
+}
+
+static void open_request(struct group_core *g, int64_t now, const struct group_request *req, uint64_t epoch)
+{
+	g->req = *req;
+	g->req_open = true;
+	g->txn_epoch = epoch;
+	g->phase_began = now;
+	switch_log_begin(&g->log, SWITCH_TAKEOVER, epoch, NODE_NONE, g->cfg.self, now, req->by);
+}
+
+void claim_begin(struct group_core *g, int64_t now, const struct group_request *req)
+{
+	uint64_t epoch = g->j.max_epoch + 1;
+
+	if (g->state == GS_ACTIVE && g->j.owner == g->cfg.self) {
+		request_reply(g, req, true, NULL, "it is active here already", false);
+		return;
+	}
+	if (g->state != GS_STANDBY && g->state != GS_PREPARED) {
+		reply_error(g, req, "another transaction is running here", "wait for it to end: nasctl status");
+		return;
+	}
+	if (g->peer_up) {
+		if (req->peer_confirmed_dead) {
+			reply_error(g, req, "the peer is not dead: its nasd is connected",
+				    "use 'nasctl switchover', or 'nasctl takeover' without the confirmation");
+			return;
+		}
+		if (g->state == GS_PREPARED || (g->j.owner == group_peer_index(g) && g->peer.serving)) {
+			reply_error(g, req, "the peer owns the group and is connected", "use 'nasctl switchover'");
+			return;
+		}
+		open_request(g, now, req, epoch);
+		g->phase_deadline = now + CLAIM_TIMEOUT_US;
+		group_set_state(g, GS_CLAIMING, "asking the peer to agree to epoch %llu", (unsigned long long)epoch);
+		group_send(g, MSG_CLAIM, epoch);
+		return;
+	}
+	if (!req->peer_confirmed_dead) {
+		reply_error(g, req, "the peer cannot be asked, and silence is no proof that it is off",
+			    "start nasd there; or, when you have seen that the node is off: --peer-confirmed-dead NODE");
+		return;
+	}
+	open_request(g, now, req, epoch);
+	own(g, now, epoch, "an operator confirmed that the peer is off");
+}
+
+void claim_received(struct group_core *g, int64_t now, uint64_t epoch)
+{
+	struct err e;
+
+	(void)now;
+	if (g->state != GS_STANDBY || epoch <= g->j.max_epoch) {
+		err_set(&e, ERR_REFUSED, EBUSY, "takeover", "%s does not agree: %s%s", group_node_name(g, g->cfg.self),
+			g->state == GS_STANDBY ? "the epoch has been used" : "it is ",
+			g->state == GS_STANDBY ? "" : group_state_name(g->state));
+		err_remedy(&e, "see 'nasctl status' there; 'nasctl switchover' moves a group that is served");
+		group_send_err(g, MSG_REFUSED, epoch, &e);
+		return;
+	}
+	g->wait_resume = false;
+	group_journal(g, "owner", epoch, group_peer_index(g), "agreed to the peer's claim");
+	group_send(g, MSG_CLAIMED, epoch);
+	g->peer.epoch = epoch;
+}
+
+void claim_agreed(struct group_core *g, int64_t now, uint64_t epoch)
+{
+	if (g->state != GS_CLAIMING || epoch != g->txn_epoch)
+		return;
+	g->phase_deadline = 0;
+	own(g, now, epoch, "the peer agreed");
+}
+
+void claim_refused(struct group_core *g, int64_t now, uint64_t epoch, const struct err *e)
+{
+	if (g->state != GS_CLAIMING || epoch != g->txn_epoch)
+		return;
+	g->phase_deadline = 0;
+	/* the epoch may have been agreed to and the answer lost: it stays used */
+	if (epoch > g->j.max_epoch)
+		g->j.max_epoch = epoch;
+	group_set_state(g, GS_STANDBY, "takeover refused: %.150s", e->msg);
+	group_finish_log(g, now, RESULT_REFUSED, e);
+	request_reply_open(g, false, e, "");
+}
+
+void claim_tick(struct group_core *g, int64_t now)
+{
+	struct err e;
+
+	if (g->state != GS_CLAIMING || !g->phase_deadline || now < g->phase_deadline)
+		return;
+	err_set(&e, ERR_TIMEOUT, ETIMEDOUT, "takeover", "the peer did not answer in time");
+	err_remedy(&e, "see nasd's log there");
+	claim_refused(g, now, g->txn_epoch, &e);
+}

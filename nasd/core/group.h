@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The decision core of one group on one node. Pure: it makes no system call and
+ * takes the time as an argument. Events go in through the functions below,
+ * actions come out of group_next_action, in the order in which they must be
+ * carried out. The daemon, the simulator and the unit tests drive it alike.
+ *
+ * The rules it keeps:
+ *  - The owner of the newest epoch may serve; nobody else may.
+ *  - Only the owner gives the group away. Its journalled "owner" record that
+ *    names the other node is the commitment of a switchover: before it, any
+ *    failure leads back to the source; after it, everything leads to the target.
+ *  - A node acts on "the group is yours" only when COMMIT says so, and COMMIT is
+ *    sent only by a node that has stood down.
+ *  - A node that rebooted asks the peer before it serves again.
+ *  - An unknown outcome is answered by looking at the world, never by a retry.
+ *
+ * Times are microseconds of a monotonic clock.
+ */
+#ifndef NASD_CORE_GROUP_H
+#define NASD_CORE_GROUP_H
+
+#include "checks.h"
+#include "journal.h"
+#include "model.h"
+#include "steps.h"
+#include "switch_log.h"
+
+enum group_state {
+	GS_STARTING,      /* nothing decided yet */
+	GS_STANDBY,       /* not serving; ready, or saying in detail why not */
+	GS_STANDING_DOWN, /* on the way there */
+	GS_ACTIVATING,    /* on the way to serving */
+	GS_ACTIVE,
+	GS_SWITCHING,     /* source of a switchover, before the commitment */
+	GS_PREPARED,      /* target of one, waiting for COMMIT or ABORT */
+	GS_CLAIMING,      /* asked the peer to agree to a takeover */
+};
+const char *group_state_name(enum group_state s);
+
+struct group_config {
+	char name[NAME_MAX_LEN];
+	int self;                /* 0 or 1 */
+	char node_names[2][NAME_MAX_LEN];
+	char boot_id[JOURNAL_BOOT_ID_LEN];
+	char fs_uuid[40];
+	int64_t switchover_us;   /* a reply is owed within this time */
+	int64_t freeze_us;       /* a freeze longer than this before the commitment is rolled back */
+	int64_t monitor_us;      /* how often facts are collected and sent to the peer */
+};
+
+/* ---- requests by an operator, here or forwarded by the peer */
+enum request_kind { REQUEST_SWITCHOVER, REQUEST_TAKEOVER, REQUEST_CHECK };
+
+struct group_request {
+	enum request_kind kind;
+	uint64_t id;             /* comes back in ACT_REPLY */
+	int target;              /* node that shall become active */
+	bool peer_confirmed_dead; /* takeover: an operator's word that the peer is off */
+	bool remote;             /* came from the peer: the reply goes there */
+	char by[80];
+};
+
+/* ---- actions */
+enum facts_tag { FACTS_MONITOR, FACTS_GATHER, FACTS_FOR_PEER };
+
+enum action_type {
+	ACT_RUN,       /* write rec (when has_rec), then run step/op; answer: group_step_done */
+	ACT_JOURNAL,   /* write rec durably; answer: group_journaled */
+	ACT_SEND,      /* send msg to the peer; no answer */
+	ACT_FACTS,     /* collect facts; answer: group_facts with the same tag */
+	ACT_SYNC_CLIENTS, /* give the peer all client entries; answer: group_clients_synced */
+	ACT_REPORT,    /* report of a step, local or the peer's: for the live view; local ones go to the peer */
+	ACT_REPLY,     /* answer to a request */
+	ACT_STATE,     /* the state changed: old, new, reason */
+	ACT_FINISHED,  /* the switch log is complete: keep it as history */
+};
+
+struct action {
+	enum action_type type;
+	union {
+		struct {
+			enum step_id step;
+			enum step_op op;
+			bool has_rec;
+			struct journal_rec rec;
+		} run;
+		struct journal_rec rec;       /* ACT_JOURNAL */
+		struct peer_msg msg;          /* ACT_SEND */
+		struct {
+			enum facts_tag tag;
+			bool probe;
+		} facts;
+		struct {
+			struct step_report report;
+			bool local;
+		} report;
+		struct {
+			uint64_t id;
+			bool ok;
+			struct err err;
+			char note[160];       /* with ok: what an operator should know */
+			bool log;             /* group_log() describes what was done */
+			size_t n_findings;
+			struct finding findings[FINDINGS_MAX];
+		} reply;
+		struct {
+			enum group_state old, now;
+			char reason[200];
+		} state;
+	} u;
+};
+
+struct group_core;
+
+/* Memory is the caller's duty to free with group_free; NULL: none left. */
+struct group_core *group_new(const struct group_config *cfg);
+void group_free(struct group_core *g);
+
+/* The first event: what the journal says. */
+void group_start(struct group_core *g, int64_t now, const struct journal_state *journal);
+
+void group_peer_up(struct group_core *g, int64_t now, bool config_same, bool version_same);
+void group_peer_down(struct group_core *g, int64_t now, const char *reason);
+void group_message(struct group_core *g, int64_t now, const struct peer_msg *m);
+
+/* Answer to ACT_RUN. start and duration as measured where it ran. */
+void group_step_done(struct group_core *g, int64_t now, const struct step_report *r, enum step_op op,
+		     const struct err *e);
+/* Answer to ACT_JOURNAL, in the order of the actions. */
+void group_journaled(struct group_core *g, int64_t now, const struct journal_rec *rec, bool ok,
+		     const struct err *e);
+void group_facts(struct group_core *g, int64_t now, enum facts_tag tag, const struct facts *f);
+void group_clients_synced(struct group_core *g, int64_t now, bool ok, const struct err *e);
+/* The server process of this group ended without being told to. */
+void group_server_died(struct group_core *g, int64_t now, const char *reason);
+/* Answered by exactly one ACT_REPLY with its id. */
+void group_request(struct group_core *g, int64_t now, const struct group_request *r);
+
+/* Time passes: call when group_next_tick's time has come. */
+void group_tick(struct group_core *g, int64_t now);
+int64_t group_next_tick(const struct group_core *g);
+
+/* Takes the next action out of the queue; false: none left. */
+bool group_next_action(struct group_core *g, struct action *a);
+
+/* ---- looking, for status output */
+struct group_view {
+	enum group_state state;
+	const char *detail;
+	uint64_t epoch;
+	int owner;
+	bool peer_up;
+	enum step_id step;          /* running now; STEP_NONE */
+	int64_t step_since_us;
+	const struct facts *local, *peer; /* NULL: not known */
+	const struct switch_log *log;     /* running or last; NULL: none */
+};
+void group_look(const struct group_core *g, struct group_view *v);
+
+#endif

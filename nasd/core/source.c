@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The source of a switchover. It owns the group until its "owner" record that
+ * names the target is in the journal; so it alone decides, up to then, to go
+ * back.
+ *
+ *   PREPARE -> PRESYNC -> CLIENTS -> RELEASE -> COMMIT -> (standby, awaiting DONE)
+ */
+#include "group_internal.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+enum { PREPARE_TIMEOUT_US = 15000000, CLIENTS_TIMEOUT_US = 5000000 };
+
+static const enum step_id program_presync[] = { STEP_PRESYNC, STEP_NONE };
+
+static void enter(struct group_core *g, int64_t now, enum source_phase phase, int64_t timeout)
+{
+	g->src = phase;
+	g->phase_began = now;
+	g->phase_deadline = timeout ? now + timeout : 0;
+}
+
+void source_begin(struct group_core *g, int64_t now, const struct group_request *req)
+{
+	int64_t check_began = g->gather.began;
+
+	g->req = *req;
+	g->req_open = true;
+	g->abort_pending = false;
+	g->freeze_began = 0;
+	g->txn_epoch = g->j.max_epoch + 1;
+	switch_log_begin(&g->log, SWITCH_SWITCHOVER, g->txn_epoch, g->cfg.self, req->target, check_began, req->by);
+	group_core_report(g, STEP_CHECK, check_began, now, OUTCOME_DONE, "every precondition holds");
+	group_journal(g, "begin", g->txn_epoch, req->target, req->by);
+	group_set_state(g, GS_SWITCHING, "to %s under epoch %llu", group_node_name(g, req->target),
+			(unsigned long long)g->txn_epoch);
+	group_send(g, MSG_PREPARE, g->txn_epoch);
+	enter(g, now, SRC_PREPARE, PREPARE_TIMEOUT_US);
+}
+
+/* The target's timeline starts with what happened before it was asked. */
+static void repeat_reports(struct group_core *g)
+{
+	for (size_t i = 0; i < g->log.n_steps; i++) {
+		size_t before = g->q_len;
+
+		if (g->log.steps[i].node != g->cfg.self)
+			continue;
+		group_send(g, MSG_STEP, g->txn_epoch);
+		if (g->q_len > before)
+			g->queue[g->q_len - 1].u.msg.u.step = g->log.steps[i];
+	}
+}
+
+void source_prepared(struct group_core *g, int64_t now, uint64_t epoch)
+{
+	if (g->state != GS_SWITCHING || g->src != SRC_PREPARE || epoch != g->txn_epoch)
+		return;
+	repeat_reports(g);
+	group_core_report(g, STEP_RESERVE, g->phase_began, now, OUTCOME_DONE, "");
+	enter(g, now, SRC_PRESYNC, 0);
+	program_start(g, now, PURPOSE_PRESYNC, program_presync, false);
+}
+
+void source_refused(struct group_core *g, int64_t now, uint64_t epoch, const struct err *e)
+{
+	if (g->state != GS_SWITCHING || g->src != SRC_PREPARE || epoch != g->txn_epoch)
+		return;
+	source_abort(g, now, e);
+}
+
+void source_presynced(struct group_core *g, int64_t now)
+{
+	enter(g, now, SRC_CLIENTS, CLIENTS_TIMEOUT_US);
+	group_push(g, ACT_SYNC_CLIENTS);
+}
+
+void source_clients_synced(struct group_core *g, int64_t now, bool ok, const struct err *e)
+{
+	if (g->state != GS_SWITCHING || g->src != SRC_CLIENTS)
+		return;
+	group_core_report(g, STEP_CLIENTS, g->phase_began, now, ok ? OUTCOME_DONE : OUTCOME_FAILED,
+			  ok ? "" : e->msg);
+	if (!ok) {
+		source_abort(g, now, e);
+		return;
+	}
+	enter(g, now, SRC_RELEASE, 0);
+	g->freeze_began = now;
+	program_start(g, now, PURPOSE_RELEASE, program_release, false);
+}
+
+void source_released(struct group_core *g, int64_t now)
+{
+	struct err e;
+
+	if (now - g->freeze_began > g->cfg.freeze_us) {
+		err_set(&e, ERR_TIMEOUT, ETIMEDOUT, "freeze", "releasing took %lld ms, more than limits.freeze allows",
+			(long long)(now - g->freeze_began) / 1000);
+		err_remedy(&e, "see the timeline for the slow step: nasctl timeline");
+		source_abort(g, now, &e);
+		return;
+	}
+	if (!g->peer_up) {
+		err_set(&e, ERR_PEER, ENOTCONN, "commit", "the target cannot be heard at the commitment");
+		source_abort(g, now, &e);
+		return;
+	}
+	enter(g, now, SRC_COMMIT, 0);
+	group_journal(g, "owner", g->txn_epoch, g->req.target, "switchover");
+}
+
+void source_commit_written(struct group_core *g, int64_t now, bool ok, const struct err *e)
+{
+	if (!ok) {
+		/* Not known whether the record will be read after a restart; going
+		 * back is right all the same: a restarted nasd that reads it stands
+		 * down before it hands over. */
+		g->j.owner = g->cfg.self;
+		source_abort(g, now, e);
+		return;
+	}
+	group_core_report(g, STEP_COMMIT, g->phase_began, now, OUTCOME_DONE, "");
+	g->src = SRC_NONE;
+	g->awaiting_done = true;
+	g->phase_deadline = g->log.began_us + g->cfg.switchover_us;
+	group_send(g, MSG_COMMIT, g->txn_epoch);
+	/* The server is started warm while the target acquires; until it has, this
+	 * node has stood down as far as the peer is concerned. */
+	g->peer.epoch = g->txn_epoch;
+	group_set_state(g, GS_STANDBY, "handed over, waiting for %s to serve", group_node_name(g, g->req.target));
+	program_start(g, now, PURPOSE_REWARM, program_rewarm, false);
+}
+
+void source_done(struct group_core *g, int64_t now, const struct peer_msg *m)
+{
+	if (!g->awaiting_done || m->epoch != g->j.epoch)
+		return;
+	g->awaiting_done = false;
+	g->phase_deadline = 0;
+	group_finish_log(g, now, RESULT_DONE, NULL);
+	request_reply_open(g, true, NULL, "");
+	if (g->state == GS_STANDBY)
+		group_set_state(g, GS_STANDBY, "%s", "");
+}
+
+void source_abort(struct group_core *g, int64_t now, const struct err *e)
+{
+	if (g->state != GS_SWITCHING)
+		return;
+	if (g->src == SRC_COMMIT && g->j.owner != g->cfg.self)
+		return; /* the record is on its way to the disk: forward */
+	if (g->prog.in_flight) { /* never undo beside a running step */
+		if (!g->abort_pending) {
+			g->abort_pending = true;
+			g->abort_err = *e;
+		}
+		return;
+	}
+	g->abort_pending = false;
+	g->phase_deadline = 0;
+	g->src = SRC_NONE;
+	g->abort_err = *e;
+	group_journal(g, "abort", g->txn_epoch, NODE_NONE, e->msg);
+	group_send_err(g, MSG_ABORT, g->txn_epoch, e);
+	if (!g->freeze_began) { /* the service was never touched */
+		program_stop(g);
+		group_set_state(g, GS_ACTIVE, "%s", "");
+		group_finish_log(g, now, RESULT_REFUSED, e);
+		request_reply_open(g, false, e, "");
+		return;
+	}
+	g->rolling_back = true;
+	program_stop(g);
+	activate(g, now, true, "rolling back the switchover");
+}
+
+void source_tick(struct group_core *g, int64_t now)
+{
+	struct err e;
+
+	if (!g->phase_deadline || now < g->phase_deadline)
+		return;
+	if (g->state == GS_SWITCHING && (g->src == SRC_PREPARE || g->src == SRC_CLIENTS)) {
+		g->phase_deadline = 0;
+		err_set(&e, ERR_TIMEOUT, ETIMEDOUT, g->src == SRC_PREPARE ? "reserve" : "clients",
+			"%s did not answer in time", group_node_name(g, g->req.target));
+		err_remedy(&e, "see nasd's log there");
+		source_abort(g, now, &e);
+	} else if (g->awaiting_done) {
+		g->phase_deadline = 0;
+		err_set(&e, ERR_TIMEOUT, ETIMEDOUT, "confirm",
+			"committed, but %s has not said that it serves", group_node_name(g, g->req.target));
+		err_remedy(&e, "it goes on by itself; watch 'nasctl status' and nasd's log there");
+		request_reply_open(g, false, &e, "");
+	}
+}
