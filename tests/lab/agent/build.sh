@@ -4,7 +4,8 @@
 # them) into the directory given. usage: build.sh OUT
 set -eu
 src=$(dirname "$(readlink -f "$0")")
-out=$1
+mkdir -p "$1"
+out=$(readlink -f "$1")
 flags="-std=c11 -O2 -Wall -Wextra -Wshadow -Wvla -Wconversion -Wswitch-enum"
 
 build() { # NAME SOURCE...
@@ -19,7 +20,7 @@ build() { # NAME SOURCE...
 		mv "$out/$name.$$" "$out/$name"
 }
 
-mkdir -p "$out"
 build labnode labnode.c boot.c service.c session.c util.c
 build labsup labsup.c supnode.c util.c
 build labctl labctl.c util.c
+build labprobe labprobe.c util.c

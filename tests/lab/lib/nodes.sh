@@ -141,7 +141,7 @@ start_nas() {
 node_files() { # NODE
 	local n=$1 d=$LAB_STATE/node/$1 rel
 	mkdir -p "$d/root/etc" "$d/root/usr/lib/modules" "$d/var" "$d/varlog" "$d/bin"
-	cp "$LAB_STATE/bin/labnode" "$d/bin/"
+	cp "$LAB_STATE"/bin/lab{node,probe} "$d/bin/"
 	for rel in /usr/lib/uml/modules/*; do
 		ln -sfn "$rel" "$d/root/usr/lib/modules/${rel##*/}"
 	done

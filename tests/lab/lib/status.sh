@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # status, and measure: the lab's own figures.
-# shellcheck disable=SC2154
+# shellcheck disable=SC2154,SC2016
 
 # status: a line per node; CPU over one second, of one core.
 lab_status() {
@@ -36,4 +36,30 @@ lab_status() {
 		echo "$name: drbd ${state%%$'\n'*}$rest"
 	done
 }
-lab_measure() { die "not yet"; }
+
+now_ms() { echo $(($(date +%s%N) / 1000000)); }
+
+# measure: latencies with nothing else going on. The export is written by
+# vnode2 and by the active NAS node itself.
+lab_measure() {
+	local n=${1:-5000} t i active='' node
+	need_lab
+	lab_status
+	t=$(now_ms)
+	for i in 1 2 3 4 5 6 7 8 9 10; do in_node nas1 /bin/true; done
+	echo "exec nas1 /bin/true: $((($(now_ms) - t) / i)) ms each"
+	echo "nas1 timers: $(in_node nas1 /lab/bin/labprobe sleep 1000)"
+	in_node nas1 sh -c '/lab/bin/labprobe echo 7799 >/dev/null 2>&1 & echo $! >/run/labprobe.pid'
+	echo "vnode2 to nas1, TCP: $(in_node vnode2 /lab/bin/labprobe rtt 10.77.1.11 7799 "$n")"
+	echo "nas2 to nas1, replication: $(in_node nas2 /lab/bin/labprobe rtt 10.77.2.11 7799 "$n")"
+	in_node nas1 sh -c 'kill $(cat /run/labprobe.pid)'
+	for node in $NAS_NODES; do
+		! in_node "$node" mountpoint -q /srv/vmstore || active=$node
+	done
+	[ -n "$active" ] || return 0
+	echo "$active, ext4 on DRBD, 4 KiB O_DSYNC: $(in_node "$active" /lab/bin/labprobe write /srv/vmstore/.labprobe "$n")"
+	in_node "$active" rm -f /srv/vmstore/.labprobe
+	in_node vnode2 mountpoint -q /mnt/vm || return 0
+	echo "vnode2, NFS, 4 KiB O_DSYNC: $(in_node vnode2 /lab/bin/labprobe write /mnt/vm/.labprobe "$n")"
+	in_node vnode2 rm -f /mnt/vm/.labprobe
+}

@@ -10,7 +10,7 @@ build_agent() {
 	if [ -e "$src/build.sh" ]; then
 		"$src/build.sh" "$out" || die "building the lab's agent failed"
 	fi
-	for p in labnode labsup labctl; do
+	for p in labnode labsup labctl labprobe; do
 		files=$out/$p
 		[ -x "$files" ] || die "$files is missing: run $src/build.sh $out"
 	done
@@ -42,7 +42,7 @@ lab_start() {
 	mkdir -p "$LAB_STATE"/{bin,mem,uml,node,fault}
 	rm -f "$LAB_STATE"/fault/*
 	date +%s%N >"$LAB_STATE/lab.id"
-	cp "$repo"/build/lab/lab{node,sup,ctl} "$LAB_STATE/bin/"
+	cp "$repo"/build/lab/lab{node,sup,ctl,probe} "$LAB_STATE/bin/"
 	[ -e "$LAB_STATE/secret" ] || head -c 16 /dev/urandom | od -An -tx1 |
 		tr -d ' \n' >"$LAB_STATE/secret"
 	[ -e "$LAB_STATE/psk" ] || (umask 077 && head -c 32 /dev/urandom |
@@ -84,12 +84,15 @@ lab_up() {
 	elif [ -n "$plain" ] && [ ! -e "$LAB_STATE/plain" ]; then
 		die "this lab runs with nasd; for --plain: lab down first"
 	fi
+	# All files first: once the nodes boot, the shell gets little of the CPU.
 	for n in $nodes; do
-		if ! ctl req status "$n" 2>/dev/null | grep -qE "^$n (ready|booting)"; then
-			node_files "$n"
-			req on "$n" >/dev/null || die "cannot start $n"
-			new="$new $n"
-		fi
+		node_is_on "$n" 2>/dev/null || new="$new $n"
+	done 9>&-
+	for n in $new; do
+		node_files "$n"
+	done 9>&-
+	for n in $new; do
+		req on "$n" >/dev/null || die "cannot start $n"
 	done 9>&-
 	for n in $nodes; do
 		node_wait "$n"
