@@ -304,7 +304,7 @@ static int parse_item(struct lexer *lx, int parent, bool *opened)
 	*opened = false;
 	if (!is_name(lx->text) || strlen(lx->text) >= sizeof(name))
 		return PARSE_FAIL(lx, "`%.100s' is not a name of an option or section", lx->text);
-	snprintf(name, sizeof(name), "%s", lx->text);
+	memcpy(name, lx->text, strlen(lx->text) + 1);
 	enum token t = lex(lx);
 	if (t == TOK_EQUALS) {
 		int r = add_entry(lx, parent, name, line, "", false);
@@ -315,7 +315,7 @@ static int parse_item(struct lexer *lx, int parent, bool *opened)
 			return PARSE_FAIL(lx, "the title of section `%s' is longer than %zu bytes", name, sizeof(title) - 1);
 		if (!*lx->text)
 			return PARSE_FAIL(lx, "the title of section `%s' is empty", name);
-		snprintf(title, sizeof(title), "%s", lx->text);
+		memcpy(title, lx->text, strlen(lx->text) + 1);
 		t = lex(lx);
 		if (t != TOK_OPEN)
 			return fail_token(lx, t, "the `{' of the section");

@@ -112,7 +112,7 @@ int ganesha_conf_export(const struct conf_group *g, const struct conf_export *e,
 	buf_add(&b, "\tCLIENT {\n\t\tClients = ");
 	for (size_t i = 0; i < e->n_clients; i++)
 		buf_add(&b, "%s%s", i ? ", " : "", e->clients[i].text);
-	buf_add(&b, ";\n\t\tAccess_Type = %s;\n\t\tSquash = %s;\n\t}\n",
+	buf_add(&b, ";\n\t\tProtocols = 4;\n\t\tTransports = TCP;\n\t\tSecType = sys;\n\t\tAccess_Type = %s;\n\t\tSquash = %s;\n\t}\n",
 		e->access == CONF_ACCESS_RW ? "RW" : "RO", squash_word(e->squash));
 	buf_add(&b, "\tFSAL {\n\t\tName = VFS;\n\t}\n}\n");
 	return finish(&b);

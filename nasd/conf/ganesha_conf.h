@@ -14,8 +14,9 @@ struct conf_export;
 struct ganesha_paths {
 	const char *state_dir;   /* NULL: GANESHA_STATE_DIR. Records are in state_dir/<group>/v4recov/node<I> */
 	const char *plugins_dir; /* NULL: ganesha's own */
-	const char *dbus_prefix; /* NULL: none. The bus name is then <prefix>.org.ganesha.nfsd: two
-				  * ganeshas on one bus need different ones */
+	const char *dbus_prefix; /* NULL: none. Two ganeshas on one bus need different ones; the name
+				  * is then <prefix>.org.ganesha.nfsd, which the bus refuses unless
+				  * its policy allows it (Debian's allows only org.ganesha.nfsd) */
 };
 
 #define GANESHA_STATE_DIR "/var/lib/nasd"
