@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * DRBD 8.4 over generic netlink. The numbers are the kernel's ABI
+ * (linux/drbd_genl.h and linux/drbd.h, which are no exported headers): family
+ * "drbd", version 1, an 8 byte family header, nested attributes.
+ */
+#include "drbd.h"
+
+#include <errno.h>
+#include <linux/genetlink.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <netlink/attr.h>
+
+#include "bounded.h"
+#include "drbd_code.h"
+#include "drbd_setup.h"
+#include "sock.h"
+
+enum {
+	CMD_GET_STATUS = 2,
+	CMD_PRIMARY = 14,
+	CMD_SECONDARY = 15,
+
+	NLA_CFG_REPLY = 1,
+	NLA_CFG_CONTEXT = 2,
+	NLA_SET_ROLE_PARMS = 6,
+	NLA_STATE_INFO = 8,
+	NLA_TOP_MAX = 63,
+
+	REPLY_INFO_TEXT = 1,
+	CONTEXT_VOLUME = 1,
+	CONTEXT_RESOURCE = 2,
+	CONTEXT_MAX = 4,
+	ROLE_ASSUME_UPTODATE = 1,
+	STATE_CURRENT = 2,
+	STATE_CAPACITY = 3, /* 512-byte sectors */
+	STATE_BITS_OOS = 10,
+	STATE_BITS_RS_TOTAL = 11,
+	STATE_AP_PENDING = 22,
+	STATE_MAX = 23,
+
+	BYTES_PER_BIT = 4096,
+	NO_ERROR = 101,
+};
+
+struct drbd_header {
+	uint32_t minor;
+	int32_t code; /* flags in a request */
+};
+
+struct family {
+	uint16_t id;
+	unsigned version;
+};
+
+struct query {
+	unsigned minor;
+	const char *resource; /* when looking for a name */
+	struct drbd_status *status;
+	bool found;
+	int32_t code;
+	char text[160];
+};
+
+static void on_family(struct nlmsghdr *nlh, void *arg)
+{
+	struct family *f = arg;
+	struct nlattr *tb[CTRL_ATTR_MAX + 1];
+
+	if (nlmsg_parse(nlh, GENL_HDRLEN, tb, CTRL_ATTR_MAX, NULL) < 0 || !tb[CTRL_ATTR_FAMILY_ID] ||
+	    !tb[CTRL_ATTR_VERSION])
+		return;
+	f->id = nla_get_u16(tb[CTRL_ATTR_FAMILY_ID]);
+	f->version = nla_get_u32(tb[CTRL_ATTR_VERSION]);
+}
+
+/* Which API does the kernel speak? -ENODEV: no DRBD. */
+static int find_family(struct nl_sock *sock, struct family *f, const char *where, struct err *e)
+{
+	AUTO_NL_MSG struct nl_msg *msg = nlmsg_alloc_simple(GENL_ID_CTRL, 0);
+	struct genlmsghdr genl = { .cmd = CTRL_CMD_GETFAMILY, .version = 1 };
+	int ret;
+
+	*f = (struct family){ 0 };
+	if (!msg || nlmsg_append(msg, &genl, sizeof(genl), NLMSG_ALIGNTO) < 0 ||
+	    nla_put_string(msg, CTRL_ATTR_FAMILY_NAME, "drbd") < 0)
+		return err_set(e, ERR_SYSTEM, ENOMEM, where, "no memory for a netlink message");
+	ret = net_sock_request(sock, msg, NET_SOCK_TIMEOUT_MS, on_family, f);
+	if (!ret && f->id)
+		return 0;
+	if (ret && ret != -ENOENT)
+		return err_set(e, ret == -ETIMEDOUT ? ERR_TIMEOUT : ERR_SYSTEM, -ret, where,
+			       "cannot ask the kernel for DRBD");
+	err_set(e, ERR_REFUSED, ENODEV, where, "DRBD is not loaded");
+	err_remedy(e, "modprobe drbd, then drbdadm up");
+	return -ENODEV;
+}
+
+static void decode_state(const struct nlattr *state, struct drbd_status *st)
+{
+	struct nlattr *tb[STATE_MAX + 1];
+	uint64_t oos_bits, total;
+	uint32_t s;
+
+	if (nla_parse_nested(tb, STATE_MAX, (struct nlattr *)(uintptr_t)state, NULL) < 0 ||
+	    !tb[STATE_CURRENT])
+		return;
+	/* union drbd_state, bit by bit from the low end */
+	s = nla_get_u32(tb[STATE_CURRENT]);
+	st->role = s & 3;
+	st->peer_role = s >> 2 & 3;
+	st->conn = s >> 4 & 31;
+	st->disk = s >> 9 & 15;
+	st->peer_disk = s >> 13 & 15;
+	st->suspended_user = s >> 17 & 1;
+	st->suspended_nodata = s >> 21 & 1;
+	st->suspended_fencing = s >> 22 & 1;
+	st->size = tb[STATE_CAPACITY] ? nla_get_u64(tb[STATE_CAPACITY]) * 512 : 0;
+	oos_bits = tb[STATE_BITS_OOS] ? nla_get_u64(tb[STATE_BITS_OOS]) : 0;
+	st->out_of_sync = oos_bits * BYTES_PER_BIT;
+	st->writes_pending = tb[STATE_AP_PENDING] ? nla_get_u32(tb[STATE_AP_PENDING]) : 0;
+	total = tb[STATE_BITS_RS_TOTAL] ? nla_get_u64(tb[STATE_BITS_RS_TOTAL]) : 0;
+	st->resync_percent = -1;
+	if (total > 0 && st->conn >= DRBD_SYNC_SOURCE && st->conn <= DRBD_PAUSED_SYNC_T)
+		st->resync_percent = oos_bits >= total ? 0 : (int)((total - oos_bits) * 100 / total);
+}
+
+/* "" when the attribute is missing or not terminated within its length. */
+static void copy_string(const struct nlattr *a, char *out, size_t size)
+{
+	out[0] = 0;
+	if (a && nla_len(a) > 0)
+		snprintf(out, size, "%.*s", nla_len(a), (const char *)nla_data(a));
+}
+
+static void decode_context(const struct nlattr *context, struct drbd_status *st)
+{
+	struct nlattr *tb[CONTEXT_MAX + 1];
+
+	if (nla_parse_nested(tb, CONTEXT_MAX, (struct nlattr *)(uintptr_t)context, NULL) < 0)
+		return;
+	copy_string(tb[CONTEXT_RESOURCE], st->resource, sizeof(st->resource));
+	if (tb[CONTEXT_VOLUME])
+		st->volume = nla_get_u32(tb[CONTEXT_VOLUME]);
+}
+
+/* A reply to any command: the code, the kernel's words, and the state if told. */
+static void on_reply(struct nlmsghdr *nlh, void *arg)
+{
+	struct query *q = arg;
+	struct nlattr *tb[NLA_TOP_MAX + 1], *text[REPLY_INFO_TEXT + 1];
+	struct drbd_status st = { .api = 8, .open = -1 };
+	struct drbd_header dh;
+	int header = GENL_HDRLEN + (int)sizeof(dh);
+
+	if (nlmsg_datalen(nlh) < header || nlmsg_parse(nlh, header, tb, NLA_TOP_MAX, NULL) < 0)
+		return;
+	memcpy(&dh, (const char *)nlmsg_data(nlh) + GENL_HDRLEN, sizeof(dh));
+	if (!q->resource)
+		q->code = dh.code;
+	if (tb[NLA_CFG_REPLY] && nla_parse_nested(text, REPLY_INFO_TEXT, tb[NLA_CFG_REPLY], NULL) >= 0)
+		copy_string(text[REPLY_INFO_TEXT], q->text, sizeof(q->text));
+	if (!q->status || q->found || !tb[NLA_STATE_INFO] || dh.minor == UINT32_MAX)
+		return;
+	st.minor = dh.minor;
+	if (tb[NLA_CFG_CONTEXT])
+		decode_context(tb[NLA_CFG_CONTEXT], &st);
+	decode_state(tb[NLA_STATE_INFO], &st);
+	if (q->resource ? strcmp(st.resource, q->resource) != 0 : st.minor != q->minor)
+		return;
+	*q->status = st;
+	q->found = true;
+}
+
+static int command(struct nl_sock *sock, const struct family *f, unsigned char cmd, int flags,
+		   bool force, unsigned timeout_ms, struct query *q)
+{
+	AUTO_NL_MSG struct nl_msg *msg = nlmsg_alloc_simple(f->id, flags);
+	struct genlmsghdr genl = { .cmd = cmd, .version = 1 };
+	struct drbd_header dh = { .minor = q->minor };
+	struct nlattr *nest;
+
+	if (!msg || nlmsg_append(msg, &genl, sizeof(genl), NLMSG_ALIGNTO) < 0 ||
+	    nlmsg_append(msg, &dh, sizeof(dh), NLMSG_ALIGNTO) < 0)
+		return -ENOMEM;
+	if (force) {
+		nest = nla_nest_start(msg, NLA_SET_ROLE_PARMS);
+		if (!nest || nla_put_u8(msg, ROLE_ASSUME_UPTODATE, 1) < 0)
+			return -ENOMEM;
+		nla_nest_end(msg, nest);
+	}
+	return net_sock_request(sock, msg, timeout_ms, on_reply, q);
+}
+
+static int query_8(struct nl_sock *sock, const struct family *f, struct query *q, const char *where,
+		   struct err *e)
+{
+	int ret = -EINTR;
+
+	for (int i = 0; i < 5 && ret == -EINTR; i++) {
+		q->found = false;
+		q->code = NO_ERROR;
+		ret = command(sock, f, CMD_GET_STATUS, q->resource ? NLM_F_DUMP : 0, false,
+			      NET_SOCK_TIMEOUT_MS, q);
+	}
+	if (ret == -ETIMEDOUT)
+		return err_set(e, ERR_TIMEOUT, ETIMEDOUT, where, "DRBD did not answer within %d ms",
+			       NET_SOCK_TIMEOUT_MS);
+	if (ret)
+		return err_set(e, ERR_SYSTEM, -ret, where, "cannot ask DRBD for its state");
+	ret = drbd_code_judge(q->code, where, q->text, e);
+	if (!ret && !q->found) {
+		err_set(e, ERR_REFUSED, ENODEV, where, "DRBD has no such device");
+		err_remedy(e, "bring the resource up: drbdadm up");
+		ret = -ENODEV;
+	}
+	return ret;
+}
+
+static int query(struct query *q, const char *where, struct err *e)
+{
+	AUTO_NL_SOCK struct nl_sock *sock = net_sock_open(NETLINK_GENERIC, where, e);
+	struct family f;
+	int ret;
+
+	if (!sock)
+		return -EIO;
+	ret = find_family(sock, &f, where, e);
+	if (ret)
+		return ret;
+	return f.version == 1 ? query_8(sock, &f, q, where, e) :
+				drbd_setup_query(q->minor, q->resource, q->status, e);
+}
+
+int drbd_query(unsigned minor, struct drbd_status *status, struct err *e)
+{
+	struct query q = { .minor = minor, .status = status };
+	char where[ERR_WHERE_MAX];
+
+	snprintf(where, sizeof(where), "drbd minor %u", minor);
+	return query(&q, where, e);
+}
+
+int drbd_query_resource(const char *resource, struct drbd_status *status, struct err *e)
+{
+	struct query q = { .minor = UINT32_MAX, .resource = resource, .status = status };
+	char where[ERR_WHERE_MAX];
+
+	snprintf(where, sizeof(where), "drbd resource %.64s", resource);
+	return query(&q, where, e);
+}
+
+struct role_job {
+	unsigned minor;
+	enum drbd_role role;
+	bool force;
+	unsigned timeout_ms;
+};
+
+static int role_8(struct nl_sock *sock, const struct family *f, const struct role_job *job,
+		  const char *where, struct err *e)
+{
+	struct query q = { .minor = job->minor };
+	int ret = command(sock, f, job->role == DRBD_PRIMARY ? CMD_PRIMARY : CMD_SECONDARY, 0,
+			  job->force, job->timeout_ms, &q);
+
+	if (ret == -ETIMEDOUT || (ret == 0 && q.code == 0))
+		return -ETIMEDOUT;
+	if (ret) {
+		err_set(e, ERR_SYSTEM, -ret, where, "cannot send the request to DRBD");
+		if (ret == -EPERM)
+			err_remedy(e, "run as root, or with CAP_NET_ADMIN");
+		return ret;
+	}
+	return drbd_code_judge(q.code, where, q.text, e);
+}
+
+static int role_9(const struct role_job *job, struct err *e)
+{
+	struct drbd_status st;
+	int ret = drbd_setup_query(job->minor, NULL, &st, e);
+
+	return ret ? ret : drbd_setup_role(st.resource, job->role, job->force, job->timeout_ms, e);
+}
+
+static void role_where(const struct role_job *job, char *buf, size_t size)
+{
+	snprintf(buf, size, "drbd minor %u to %s", job->minor, drbd_role_name(job->role));
+}
+
+/* In a thread of its own: the kernel blocks it until the change is complete. */
+static int role_thread(const void *arg, struct err *e)
+{
+	const struct role_job *job = arg;
+	char where[ERR_WHERE_MAX];
+	struct family f;
+	int ret;
+
+	role_where(job, where, sizeof(where));
+	AUTO_NL_SOCK struct nl_sock *sock = net_sock_open(NETLINK_GENERIC, where, e);
+	if (!sock)
+		return -EIO;
+	ret = find_family(sock, &f, where, e);
+	if (ret)
+		return ret;
+	return f.version == 1 ? role_8(sock, &f, job, where, e) : role_9(job, e);
+}
+
+static int set_role(const struct role_job *job, struct err *e)
+{
+	char where[ERR_WHERE_MAX];
+	int ret = net_bounded_run(role_thread, job, sizeof(*job), job->timeout_ms, e);
+
+	if (ret != -ETIMEDOUT)
+		return ret;
+	role_where(job, where, sizeof(where));
+	err_set(e, ERR_TIMEOUT, ETIMEDOUT, where,
+		"DRBD did not answer within %u ms; the role may change yet", job->timeout_ms);
+	err_remedy(e, "look at the role before doing anything else");
+	return ret;
+}
+
+int drbd_primary(unsigned minor, bool force, unsigned timeout_ms, struct err *e)
+{
+	const struct role_job job = { minor, DRBD_PRIMARY, force, timeout_ms };
+
+	return set_role(&job, e);
+}
+
+int drbd_secondary(unsigned minor, unsigned timeout_ms, struct err *e)
+{
+	const struct role_job job = { minor, DRBD_SECONDARY, false, timeout_ms };
+
+	return set_role(&job, e);
+}
