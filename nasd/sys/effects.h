@@ -78,8 +78,8 @@ enum outcome effects_standby_safe(struct effects *fx, char *detail, struct err *
 
 /*
  * Collects what this node sees of the group. probe_addresses asks the link who
- * answers for the floating addresses that are not present here: all at the
- * same time, about half a second; for check only. Never fails: what could not
+ * else answers for the floating addresses: all at the same time, about half a
+ * second; for check only. Never fails: what could not
  * be read says so in its own field. Leaves the journal_* and clients fields to
  * the caller (0).
  */
@@ -91,7 +91,8 @@ void effects_facts(struct effects *fx, bool probe_addresses, struct facts *out);
  * tickles the CONNECTIONs, CONFIRM waits for one of them. The target of a move
  * or takeover hands in its replica; NULL (as at first) stands for what this
  * node has itself: ganesha's own database, and the connections that the last
- * ADDRESS_DEL here has cut (a roll-back, a restart of the active).
+ * ADDRESS_DEL here has cut (a roll-back, a restart of the active). ADDRESS_DEL
+ * of addresses that were present goes back to NULL by itself.
  */
 struct client_set;
 int effects_set_clients(struct effects *fx, const struct client_set *set, struct err *e);

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the files of the effects share.
+ *
+ *     effects.c          the table, construction, dispatch
+ *     effects_storage.c  PRESYNC UNMOUNT DRBD_* MOUNT
+ *     effects_server.c   WARM SERVER_STOP EXPORT REWARM
+ *     effects_net.c      ADDRESS_* ANNOUNCE CONFIRM
+ *     facts.c            what is, for status and checks
+ *
+ * Locks, never held together: server_lock for the calls of ganesha.h, which
+ * want one thread at a time; data_lock for the members below it.
+ */
+#ifndef NASD_SYS_EFFECTS_INT_H
+#define NASD_SYS_EFFECTS_INT_H
+
+#include <pthread.h>
+#include <stdio.h>
+
+#include "addr.h"
+#include "clients.h"
+#include "effects.h"
+#include "filesystem.h"
+#include "flow.h"
+#include "ganesha.h"
+
+struct flow_list {
+	struct net_flow *at;
+	size_t n;
+};
+
+struct effects {
+	const struct conf *conf;
+	const struct conf_group *group;
+	int self;
+	char *state_dir, *run_dir, *log_dir;
+	struct filesystem fs;
+	struct net_addr addrs[CONF_ADDRESSES_MAX];
+	size_t n_addrs;
+
+	pthread_mutex_t server_lock;
+	struct ganesha *ganesha;
+
+	pthread_mutex_t data_lock;
+	struct client_set clients;   /* of effects_set_clients */
+	bool have_clients;
+	struct flow_list cut;        /* what the last ADDRESS_DEL cut off */
+	unsigned last_exports;       /* as last seen, for facts while a step runs */
+	uint64_t exported_tenure;    /* the server that was last seen with every export */
+	bool last_grace;
+};
+
+/* What a step hands back besides its outcome; text is never NULL. */
+struct word {
+	char *text; /* EFFECTS_DETAIL_MAX bytes */
+	struct err *err;
+};
+
+#define SAY(w, ...) snprintf((w)->text, EFFECTS_DETAIL_MAX, __VA_ARGS__)
+
+/* FAILED with the error of e, or UNKNOWN when it tells of a timeout. */
+enum outcome outcome_of_error(const struct err *e);
+
+/* An ERR_REFUSED without an errno; returns OUTCOME_FAILED. */
+enum outcome refuse(struct word *w, const char *where, const char *remedy, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
+
+/* Monotonic microseconds. */
+int64_t effects_now_us(void);
+
+typedef enum outcome (*effect_fn)(struct effects *fx, struct word *w);
+
+enum outcome presync_run(struct effects *fx, struct word *w);
+enum outcome presync_verify(struct effects *fx, struct word *w);
+enum outcome unmount_run(struct effects *fx, struct word *w);
+enum outcome unmount_verify(struct effects *fx, struct word *w);
+enum outcome secondary_run(struct effects *fx, struct word *w);
+enum outcome secondary_verify(struct effects *fx, struct word *w);
+enum outcome primary_run(struct effects *fx, struct word *w);
+enum outcome primary_verify(struct effects *fx, struct word *w);
+enum outcome mount_run(struct effects *fx, struct word *w);
+enum outcome mount_verify(struct effects *fx, struct word *w);
+
+enum outcome warm_run(struct effects *fx, struct word *w);
+enum outcome warm_verify(struct effects *fx, struct word *w);
+enum outcome server_stop_run(struct effects *fx, struct word *w);
+enum outcome server_stop_verify(struct effects *fx, struct word *w);
+enum outcome export_run(struct effects *fx, struct word *w);
+enum outcome export_verify(struct effects *fx, struct word *w);
+enum outcome rewarm_run(struct effects *fx, struct word *w);
+enum outcome rewarm_verify(struct effects *fx, struct word *w);
+
+enum outcome address_del_run(struct effects *fx, struct word *w);
+enum outcome address_del_verify(struct effects *fx, struct word *w);
+enum outcome address_add_run(struct effects *fx, struct word *w);
+enum outcome address_add_verify(struct effects *fx, struct word *w);
+enum outcome announce_run(struct effects *fx, struct word *w);
+enum outcome announce_verify(struct effects *fx, struct word *w);
+enum outcome confirm_run(struct effects *fx, struct word *w);
+enum outcome confirm_verify(struct effects *fx, struct word *w);
+
+/* Whether every export is served; asks the server only when that is not known of
+ * this tenure yet. */
+enum outcome exports_served(struct effects *fx, struct word *w);
+
+/* How many of the floating addresses are present here. */
+int addresses_present(struct effects *fx, size_t *n, struct err *e);
+
+/* Whether the group's filesystem is mounted here (at its place or elsewhere);
+ * DONE: it is, FAILED: it is not, UNKNOWN. */
+enum outcome mounted_here(struct effects *fx, struct err *e);
+
+#endif

@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "announce.h"
+#include "answered.h"
+#include "cleanup.h"
+#include "effects_int.h"
+#include "flows.h"
+#include "sockdiag.h"
+#include "tickle.h"
+
+enum {
+	CONFIRM_US = 5000000,
+	CONFIRM_PAUSE_US = 3000,
+	ANSWERED_MAX = 256,
+};
+
+int addresses_present(struct effects *fx, size_t *n, struct err *e)
+{
+	*n = 0;
+	for (size_t i = 0; i < fx->n_addrs; i++) {
+		bool present;
+		int r = net_addr_present(&fx->addrs[i], &present, e);
+
+		if (r < 0)
+			return r;
+		*n += present;
+	}
+	return 0;
+}
+
+/* ---- who was connected */
+
+/* Remembers the established connections; a failure costs tickles only. */
+static size_t remember_connections(struct effects *fx)
+{
+	struct net_conn *conns = NULL;
+	struct net_flow *flows;
+	char path[512];
+	size_t n = 0;
+
+	if (net_conn_list(fx->addrs, fx->n_addrs, fx->group->nfs.port, &conns, &n, NULL) < 0)
+		return 0;
+	flows = calloc(n + 1, sizeof(*flows));
+	if (!flows) {
+		net_conn_free(conns);
+		return 0;
+	}
+	for (size_t i = 0; i < n; i++)
+		flows[i] = conns[i].flow;
+	net_conn_free(conns);
+	/* For a nasd that is started again before it could put them back. */
+	snprintf(path, sizeof(path), "%s/%s/connections", fx->run_dir, fx->group->name);
+	flows_save(path, flows, n, NULL);
+	pthread_mutex_lock(&fx->data_lock);
+	free(fx->cut.at);
+	fx->cut.at = flows;
+	fx->cut.n = n;
+	/* What was handed in before this node became the active one is history. */
+	fx->have_clients = false;
+	pthread_mutex_unlock(&fx->data_lock);
+	return n;
+}
+
+static void add_flow(struct net_flow *flows, size_t *n, const struct net_flow *f)
+{
+	for (size_t i = 0; i < *n; i++)
+		if (flow_equal(&flows[i], f))
+			return;
+	flows[(*n)++] = *f;
+}
+
+/* Whom we know: the handed-in connections, or those that we cut off ourselves.
+ * The caller frees it; NULL when memory is out. */
+static struct net_flow *known_flows(struct effects *fx, size_t *n)
+{
+	struct net_flow *flows, f;
+
+	*n = 0;
+	pthread_mutex_lock(&fx->data_lock);
+	flows = calloc(fx->cut.n + fx->clients.n + 1, sizeof(*flows));
+	for (size_t i = 0; flows && fx->have_clients && i < fx->clients.n; i++)
+		if (fx->clients.entries[i].kind == CLIENT_CONNECTION &&
+		    flow_parse(fx->clients.entries[i].text, &f))
+			add_flow(flows, n, &f);
+	for (size_t i = 0; flows && !fx->have_clients && i < fx->cut.n; i++)
+		add_flow(flows, n, &fx->cut.at[i]);
+	pthread_mutex_unlock(&fx->data_lock);
+	return flows;
+}
+
+/* ---- ADDRESS_DEL, ADDRESS_ADD */
+
+enum outcome address_del_run(struct effects *fx, struct word *w)
+{
+	size_t present, connections;
+
+	if (addresses_present(fx, &present, w->err) < 0)
+		return OUTCOME_UNKNOWN;
+	connections = present > 0 ? remember_connections(fx) : 0;
+	/* Also those that are not there: another prefix, a rule against its use. */
+	for (size_t i = 0; i < fx->n_addrs; i++)
+		if (net_addr_del(&fx->addrs[i], w->err) < 0)
+			return OUTCOME_UNKNOWN;
+	if (present == 0)
+		SAY(w, "already: no floating address here");
+	else
+		SAY(w, "%zu address%s, %zu connection%s cut off", present, present == 1 ? "" : "es",
+		    connections, connections == 1 ? "" : "s");
+	return OUTCOME_DONE;
+}
+
+enum outcome address_del_verify(struct effects *fx, struct word *w)
+{
+	size_t present;
+
+	if (addresses_present(fx, &present, w->err) < 0)
+		return OUTCOME_UNKNOWN;
+	if (present > 0)
+		return refuse(w, "addresses", "", "%zu of %zu are present here", present, fx->n_addrs);
+	SAY(w, "no floating address here");
+	return OUTCOME_DONE;
+}
+
+enum outcome address_add_run(struct effects *fx, struct word *w)
+{
+	char text[EFFECTS_DETAIL_MAX] = "";
+	struct err why = { 0 };
+	struct word look = { text, &why };
+	size_t present;
+
+	/* An address without the export behind it gives the clients ESTALE, which
+	 * a guest never gets over. */
+	if (exports_served(fx, &look) != OUTCOME_DONE)
+		return refuse(w, "addresses", "export first", "not all exports are served: %.200s", why.msg);
+	if (addresses_present(fx, &present, w->err) < 0)
+		return OUTCOME_UNKNOWN;
+	for (size_t i = 0; i < fx->n_addrs; i++) {
+		int r = net_addr_add(&fx->addrs[i], w->err);
+
+		if (r < 0)
+			return r == -ENODEV || r == -EEXIST ? OUTCOME_FAILED : outcome_of_error(w->err);
+	}
+	SAY(w, "%s%zu address%s", present == fx->n_addrs ? "already: " : "", fx->n_addrs,
+	    fx->n_addrs == 1 ? "" : "es");
+	return OUTCOME_DONE;
+}
+
+enum outcome address_add_verify(struct effects *fx, struct word *w)
+{
+	size_t present;
+
+	if (addresses_present(fx, &present, w->err) < 0)
+		return OUTCOME_UNKNOWN;
+	if (present < fx->n_addrs)
+		return refuse(w, "addresses", "", "%zu of %zu are present here", present, fx->n_addrs);
+	SAY(w, "%zu present", present);
+	return OUTCOME_DONE;
+}
+
+/* ---- ANNOUNCE */
+
+static int announce_all(struct effects *fx, size_t *sent, struct err *e)
+{
+	struct err one = { 0 };
+	int ret = 0;
+
+	*sent = 0;
+	for (size_t i = 0; i < fx->n_addrs; i++) {
+		bool present;
+		int r = net_addr_present(&fx->addrs[i], &present, &one);
+
+		if (r == 0 && !present)
+			continue;
+		if (r == 0)
+			r = net_announce_send(&fx->addrs[i], &one);
+		*sent += r == 0;
+		if (r < 0 && ret == 0) {
+			ret = r;
+			if (e)
+				*e = one;
+		}
+	}
+	return ret;
+}
+
+int effects_announce_again(struct effects *fx, struct err *e)
+{
+	size_t sent;
+
+	return announce_all(fx, &sent, e);
+}
+
+enum outcome announce_run(struct effects *fx, struct word *w)
+{
+	AUTO_FREE struct net_flow *flows = NULL;
+	size_t announced, tickled = 0, n;
+	int r = announce_all(fx, &announced, w->err);
+
+	/* A tickle reaches its client whatever became of the announcement. */
+	flows = known_flows(fx, &n);
+	if (flows && n > 0)
+		net_tickle_send(flows, n, &tickled, NULL);
+	if (r < 0)
+		return OUTCOME_FAILED;
+	if (announced < fx->n_addrs)
+		return refuse(w, "addresses", "add them first", "%zu of %zu are present here", announced,
+			      fx->n_addrs);
+	SAY(w, "%zu address%s announced, %zu of %zu clients tickled", announced,
+	    announced == 1 ? "" : "es", tickled, n);
+	return OUTCOME_DONE;
+}
+
+enum outcome announce_verify(struct effects *fx, struct word *w)
+{
+	(void)fx;
+	return refuse(w, "announcement", "", "leaves no trace: announce again");
+}
+
+/* ---- CONFIRM */
+
+static size_t known_among(const struct net_flow *seen, size_t n_seen, const struct net_flow *known,
+			  size_t n_known)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < n_known; i++)
+		for (size_t j = 0; j < n_seen; j++)
+			if (known[i].family == seen[j].family &&
+			    memcmp(known[i].remote, seen[j].remote, sizeof(seen[j].remote)) == 0) {
+				n++;
+				break;
+			}
+	return n;
+}
+
+static int look_for_answers(struct effects *fx, const struct net_flow *known, size_t n_known,
+			    size_t *answered, size_t *back, struct err *e)
+{
+	AUTO_FREE struct net_flow *seen = calloc(ANSWERED_MAX, sizeof(*seen));
+	size_t n = 0;
+	int r;
+
+	*answered = *back = 0;
+	if (!seen)
+		return err_set(e, ERR_SYSTEM, ENOMEM, "clients", "out of memory");
+	r = answered_list(fx->addrs, fx->n_addrs, fx->group->nfs.port, seen, ANSWERED_MAX, &n, e);
+	*answered = n;
+	*back = known_among(seen, n < ANSWERED_MAX ? n : ANSWERED_MAX, known, n_known);
+	return r;
+}
+
+enum outcome confirm_run(struct effects *fx, struct word *w)
+{
+	int64_t start = effects_now_us();
+	AUTO_FREE struct net_flow *known = NULL;
+	size_t n_known, answered = 0, back = 0;
+	struct err why = { 0 };
+
+	known = known_flows(fx, &n_known);
+	if (!known || n_known == 0) {
+		SAY(w, "no client was connected, none to wait for");
+		return OUTCOME_DONE;
+	}
+	while (effects_now_us() < start + CONFIRM_US) {
+		look_for_answers(fx, known, n_known, &answered, &back, &why);
+		if (answered > 0) {
+			SAY(w, "first reply acknowledged after %lld ms; %zu of %zu clients back",
+			    (long long)(effects_now_us() - start) / 1000, back, n_known);
+			return OUTCOME_DONE;
+		}
+		usleep(CONFIRM_PAUSE_US);
+	}
+	SAY(w, "warning: none of %zu clients has come back within %d s%s%.100s", n_known,
+	    CONFIRM_US / 1000000, why.msg[0] ? ": " : "", why.msg);
+	return OUTCOME_DONE;
+}
+
+enum outcome confirm_verify(struct effects *fx, struct word *w)
+{
+	size_t answered, back;
+
+	if (look_for_answers(fx, NULL, 0, &answered, &back, w->err) < 0)
+		return OUTCOME_UNKNOWN;
+	if (answered == 0)
+		return refuse(w, "clients", "", "none has had a reply yet");
+	SAY(w, "%zu client%s served", answered, answered == 1 ? "" : "s");
+	return OUTCOME_DONE;
+}
