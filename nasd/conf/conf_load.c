@@ -142,8 +142,11 @@ static int decode_section(struct loader *l, const struct section *s, cfg_t *sec,
 		unsigned int n = sec ? cfg_size(sec, f->key) : 0;
 
 		at.key = f->key;
-		if (n > CONF_CLIENTS_MAX)
-			return conf_scan_fail(&l->scan, l->err, &at, "has more than %d values", CONF_CLIENTS_MAX);
+		if (n > CONF_CLIENTS_MAX) {
+			conf_scan_fail(&l->scan, l->err, &at, "has more than %d values", CONF_CLIENTS_MAX);
+			err_remedy(l->err, "give fewer: networks with shorter prefixes");
+			return -EINVAL;
+		}
 		for (unsigned int v = 0; v < n; v++)
 			values[v] = cfg_getnstr(sec, f->key, v);
 		if (n == 0 && f->def) {
@@ -341,6 +344,25 @@ static int load(struct loader *l, const char *text)
 	return r ? r : hash_conf(l->conf, l->scan.file, l->err);
 }
 
+/*
+ * libconfuse counts a line with a comment more than once: it gets no comments.
+ * text has passed the scan, so a string has neither escapes nor line ends in it.
+ */
+static void blank_comments(char *text)
+{
+	bool string = false;
+
+	for (char *p = text; *p; p++) {
+		if (*p == '"')
+			string = !string;
+		else if (*p == '#' && !string)
+			for (; *p && *p != '\n'; p++)
+				*p = ' ';
+		if (!*p)
+			break;
+	}
+}
+
 int conf_load_text(const char *name, const char *text, size_t len, struct conf **out, struct err *err)
 {
 	struct err local;
@@ -354,6 +376,8 @@ int conf_load_text(const char *name, const char *text, size_t len, struct conf *
 		return r;
 	}
 	AUTO_FREE char *copy = strndup(text, len); /* the scan has found no NUL in it */
+	if (copy)
+		blank_comments(copy);
 	l.conf = calloc(1, sizeof(*l.conf));
 	r = copy && l.conf ? load(&l, copy)
 			   : err_set(l.err, ERR_SYSTEM, ENOMEM, l.scan.file, "reading the configuration");

@@ -3,8 +3,8 @@
  * The strict reading that precedes libconfuse's. Pure.
  *
  * libconfuse 3.3 by itself lets an unclosed section end with the file, takes
- * the last of two equal options, expands ${VARIABLES}, skips stray characters
- * and leaks on unterminated comments. conf_scan refuses all of that, and notes
+ * the last of two equal options, expands ${VARIABLES}, skips stray characters,
+ * miscounts lines with comments and leaks on unterminated ones. conf_scan refuses all of that, and notes
  * the line of every section and option, which libconfuse forgets.
  *
  * Accepted: `name = value`, `name = { value, value }`, `name [title] { ... }`;
