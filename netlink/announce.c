@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <sys/socket.h>
 
-#include "cleanup.h"
 #include "ether.h"
 #include "packet.h"
 
@@ -23,7 +22,7 @@ static int announce4(int fd, const struct net_addr *addr, const unsigned char *m
 int net_announce_send(const struct net_addr *addr, struct err *e)
 {
 	unsigned char mac[NET_MAC_LEN], frame[NET_PACKET_MAX];
-	AUTO_CLOSE int fd = net_ether_open(addr->ifname, 0, mac, e);
+	AUTO_ETHER int fd = net_ether_open(addr->ifname, 0, mac, e);
 
 	if (fd < 0)
 		return fd;

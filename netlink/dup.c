@@ -8,7 +8,6 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "cleanup.h"
 #include "ether.h"
 #include "packet.h"
 #include "sock.h"
@@ -121,6 +120,6 @@ int net_dup_probe(const struct net_addr *addr, unsigned timeout_ms, const unsign
 			*in_use = await_claim(&p, start + (int64_t)timeout_ms * (i + 1) / PROBES, mac);
 	}
 	if (p.fd >= 0)
-		close(p.fd);
+		net_ether_close(p.fd);
 	return ret;
 }

@@ -6,6 +6,8 @@
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <net/if.h>
+#include <pthread.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -53,6 +55,22 @@ int net_ether_open(const char *ifname, unsigned protocol, unsigned char mac[NET_
 	}
 	memcpy(mac, link.mac, NET_MAC_LEN);
 	return take_fd(&fd);
+}
+
+static void *close_thread(void *arg)
+{
+	close((int)(intptr_t)arg);
+	return NULL;
+}
+
+void net_ether_close(int fd)
+{
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, close_thread, (void *)(intptr_t)fd) == 0)
+		pthread_detach(thread);
+	else
+		close(fd);
 }
 
 int net_ether_join(int fd, const char *ifname, const unsigned char group[NET_MAC_LEN], struct err *e)

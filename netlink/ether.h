@@ -15,6 +15,19 @@
 int net_ether_open(const char *ifname, unsigned protocol, unsigned char mac[NET_MAC_LEN],
 		   struct err *e);
 
+/*
+ * Closes it without waiting: close() of a packet socket waits for an RCU grace
+ * period (15 ms and more), which is left to a thread of its own.
+ */
+void net_ether_close(int fd);
+
+static inline void net_ether_cleanup(const int *fd)
+{
+	if (*fd >= 0)
+		net_ether_close(*fd);
+}
+#define AUTO_ETHER __attribute__((cleanup(net_ether_cleanup)))
+
 /* Joins an Ethernet multicast group for as long as the socket is open. */
 int net_ether_join(int fd, const char *ifname, const unsigned char group[NET_MAC_LEN], struct err *e);
 
