@@ -7,9 +7,12 @@ nasd_present() {
 	[ -x "$LAB_STATE/inst/usr/sbin/nasd" ] && [ -e "$here/etc/nasd.conf" ]
 }
 
-# Lines for boot.conf of a NAS node.
+# Lines for boot.conf of a NAS node: from its second boot on nasd starts with
+# it; in the first, the lab makes the file system before nasd may look.
 nasd_boot_conf() {
-	! nasd_present || echo "service nasd /var/log/nasd/nasd.log /usr/sbin/nasd"
+	if nasd_present && [ -e "$LAB_STATE/node/fs.made" ]; then
+		echo "service nasd /var/log/nasd/nasd.log /usr/sbin/nasd"
+	fi
 }
 
 nasd_files() { # ROOT
@@ -22,6 +25,10 @@ nasd_json() { # NODE FILTER
 
 nasd_start() {
 	local n
+	for n in $NAS_NODES; do
+		in_node "$n" sh -c '/lab/bin/labnode service list | grep -q "^nasd " ||
+			/lab/bin/labnode service add nasd /var/log/nasd/nasd.log /usr/sbin/nasd'
+	done
 	for n in $NAS_NODES; do
 		wait_for 15 "nasd on $n is connected to its peer (lab log $n nasd.log)" \
 			nasd_json "$n" '.peer.connected == true'

@@ -102,3 +102,14 @@ lab_delay() {
 		fi
 	done
 }
+
+# After a boot: the delays were in the node, but they stand for the network.
+net_reapply() { # NODE
+	local f ms loss
+	for f in "$LAB_STATE/fault/delay-$1"-*; do
+		[ -e "$f" ] || continue
+		read -r ms _ loss <"$f"
+		# shellcheck disable=SC2086 # loss may be absent
+		lab_delay "$1" "${f##*-}" "$ms" $loss
+	done
+}

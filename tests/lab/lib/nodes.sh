@@ -95,6 +95,8 @@ boot_conf() { # NODE
 		up vec1
 		addr vec1 10.77.2.$nr/24
 		dir /srv/vmstore
+		dir /var/lib/nfs/ganesha
+		dir /run/ganesha
 		modprobe loop
 		loop 0 /lab/disk.img
 		modprobe drbd

@@ -9,10 +9,19 @@ drbd_first_time() {
 	[ ! -e "$LAB_STATE/node/fs.made" ] || return 0
 	# shellcheck disable=SC2016
 	in_node nas1 sh -c '
-		until [ "$(cat /sys/module/drbd/refcnt)" ] && grep -q "cs:Connected" /proc/drbd; do sleep 0.05; done
+		until_drbd() {
+			i=0
+			until grep -q "$1" /proc/drbd; do
+				i=$((i + 1))
+				[ $i -lt 200 ] || { echo "not $1:" >&2; cat /proc/drbd >&2; exit 1; }
+				sleep 0.05
+			done
+		}
+		set -e
+		until_drbd cs:Connected
 		grep -q "ds:UpToDate/UpToDate" /proc/drbd ||
 			drbdadm new-current-uuid --clear-bitmap r0
-		until grep -q "ds:UpToDate/UpToDate" /proc/drbd; do sleep 0.05; done
+		until_drbd ds:UpToDate/UpToDate
 		drbdadm primary r0
 		mkfs.ext4 -q -F -m 0 -N 4096 -J size=8 -L vmstore -U "$1" \
 			-E nodiscard,lazy_itable_init=0,lazy_journal_init=0 /dev/drbd0
@@ -67,16 +76,16 @@ plain_start() {
 		set -e
 		drbdadm primary r0
 		mountpoint -q /srv/vmstore || mount -t ext4 /dev/drbd0 /srv/vmstore
-		mkdir -p /var/lib/nfs/ganesha /run/ganesha
-		/lab/bin/labnode service add ganesha /var/log/nasd/ganesha.out \
+		/lab/bin/labnode service list | grep -q "^ganesha " ||
+			/lab/bin/labnode service add ganesha /var/log/nasd/ganesha.out \
 			/usr/bin/ganesha.nfsd -F -L /var/log/nasd/ganesha.log \
 			-f /etc/ganesha/lab.conf -p /run/ganesha/ganesha.pid
 		i=0
 		until nc -z 127.0.0.1 2049; do
 			i=$((i + 1)); [ $i -lt 100 ] || exit 1; sleep 0.05
 		done
-		ip addr add "$1/24" dev vec0
-		ip addr add "$2/64" dev vec0 nodad
+		ip addr replace "$1/24" dev vec0
+		ip addr replace "$2/64" dev vec0 nodad
 		arping -q -c 1 -U -I vec0 "$1" || true' sh "$FLOAT4" "$FLOAT6" ||
 		die "the plain server did not start on nas1 (lab log nas1 ganesha.log)"
 }

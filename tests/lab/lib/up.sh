@@ -97,9 +97,7 @@ lab_up() {
 	for n in $nodes; do
 		node_wait "$n"
 	done 9>&-
-	if [ -n "$new" ]; then
-		services_up 9>&-
-	fi
+	services_up 9>&-
 	if [ -n "$fresh" ]; then
 		echo ok >&9
 		exec 9>&-
@@ -120,10 +118,14 @@ services_up() {
 	if node_is_ready nas1 && node_is_ready nas2; then
 		drbd_first_time
 		if [ -e "$LAB_STATE/plain" ] || ! nasd_present; then
+			[ -e "$LAB_STATE/plain" ] ||
+				say "nasd is not installed yet: as with --plain, ganesha on nas1"
 			plain_start
 		else
 			nasd_start
 		fi
+	else
+		say "no storage: that needs both nas1 and nas2"
 	fi
 	is_served || return 0
 	for n in $VNODES; do
@@ -167,8 +169,13 @@ lab_boot() {
 	need_lab
 	need_node "$1"
 	[ -e "$LAB_STATE/node/$1/cmdline" ] || node_files "$1"
+	boot_conf "$1" >"$LAB_STATE/node/$1/boot.conf"
 	req on "$1" >/dev/null
 	node_wait "$1"
+	net_reapply "$1"
+	if ! is_nas "$1" && is_served; then
+		mount_export "$1"
+	fi
 }
 
 lab_pause() { # pause|resume NODE
