@@ -298,6 +298,6 @@ int drbd_events_feed(struct drbd_events *p, const char *bytes, size_t len, size_
 		return bad_line(&l, "the line is too long", p->line);
 	}
 	if (!jf_is_printable(p->line, part))
-		return bad_line(&l, "the line has control characters", p->line);
+		return bad_line(&l, "the line is not printable text", p->line);
 	return parse_line(p->line, p->line_no, event, err) ? -EPROTO : 1;
 }

@@ -116,11 +116,15 @@ void journal_scan_init(struct journal_scan *scan, const char *text, size_t len)
 	*scan = (struct journal_scan){ .text = text, .len = len };
 }
 
-static int bad_line(struct journal_scan *scan, struct err *err)
+/* The line's error as the scan's: with its number, and the field if it had one. */
+static int bad_line(const struct journal_scan *scan, const struct err *line, struct err *err)
 {
+	const char *field = strstr(line->where, ": ");
+
 	if (!err)
 		return -EBADMSG;
-	snprintf(err->where, sizeof(err->where), "journal line %lu", scan->line);
+	*err = *line;
+	snprintf(err->where, sizeof(err->where), "journal line %lu%.64s", scan->line, field ? field : "");
 	err_remedy(err, "the journal was damaged, not only cut short: keep a copy of it, then take the history "
 			"from the other node (nasctl history there) and remove this node's journal while "
 			"nasd is stopped here and the other node is active");
@@ -158,9 +162,7 @@ int journal_scan_next(struct journal_scan *scan, struct journal_rec *rec, struct
 			    (unsigned long long)rec->seq, (unsigned long long)scan->last_seq);
 	if (r) {
 		memset(rec, 0, sizeof(*rec));
-		if (err)
-			*err = own;
-		return bad_line(scan, err);
+		return bad_line(scan, &own, err);
 	}
 	scan->last_seq = rec->seq;
 	scan->off = at + len + 1;
