@@ -473,13 +473,36 @@ void group_step_done(struct group_core *g, int64_t now, const struct step_report
 	program_step_done(g, now, r, op, e);
 }
 
+/* A promise to the peer whose record could not be written is not made. */
+static void drop_queued(struct group_core *g, enum msg_type type)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < g->q_len; i++)
+		if (g->queue[i].type != ACT_SEND || g->queue[i].u.msg.type != type)
+			g->queue[kept++] = g->queue[i];
+	g->q_len = kept;
+}
+
+static void journal_lost(struct group_core *g, int64_t now, const struct journal_rec *rec, const struct err *e)
+{
+	group_set_state(g, g->state, "the journal cannot be written: %.150s", e->msg);
+	if (g->state == GS_SWITCHING && !strcmp(rec->kind, "begin")) {
+		drop_queued(g, MSG_PREPARE);
+		source_abort(g, now, e);
+	} else if (g->state == GS_PREPARED && !strcmp(rec->kind, "prepared")) {
+		drop_queued(g, MSG_PREPARED);
+		target_warm_failed(g, now, e);
+	}
+}
+
 void group_journaled(struct group_core *g, int64_t now, const struct journal_rec *rec, bool ok,
 		     const struct err *e)
 {
 	if (g->state == GS_SWITCHING && g->src == SRC_COMMIT && !strcmp(rec->kind, "owner"))
 		source_commit_written(g, now, ok, e);
 	else if (!ok)
-		group_set_state(g, g->state, "the journal cannot be written: %.150s", e->msg);
+		journal_lost(g, now, rec, e);
 }
 
 void group_facts(struct group_core *g, int64_t now, enum facts_tag tag, const struct facts *f)
@@ -499,6 +522,8 @@ void group_facts(struct group_core *g, int64_t now, enum facts_tag tag, const st
 	if (g->q_len > before)
 		g->queue[g->q_len - 1].u.msg.u.facts = *f;
 	/* the standby's server is repaired long before it is needed */
+	if (tag == FACTS_MONITOR && g->state == GS_ACTIVE && f->server == SERVER_DOWN)
+		group_server_died(g, now, "ganesha has died; starting it again in place");
 	if (tag == FACTS_MONITOR && g->state == GS_STANDBY && g->prog.purpose == PURPOSE_NONE &&
 	    f->server == SERVER_DOWN && !f->mounted)
 		program_start(g, now, PURPOSE_REWARM, program_rewarm, true);
@@ -569,6 +594,7 @@ void group_look(const struct group_core *g, struct group_view *v)
 	v->epoch = g->j.epoch;
 	v->owner = g->j.owner;
 	v->peer_up = g->peer_up;
+	v->first_activation = !g->j.active_boot[0];
 	if (g->prog.in_flight) {
 		v->step = g->prog.steps[g->prog.index];
 		v->step_since_us = g->prog.step_began;

@@ -151,6 +151,7 @@ struct group_view {
 	uint64_t epoch;
 	int owner;
 	bool peer_up;
+	bool first_activation;      /* not yet served here under this epoch: the clients are the replica's */
 	enum step_id step;          /* running now; STEP_NONE */
 	int64_t step_since_us;
 	const struct facts *local, *peer; /* NULL: not known */

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Set-up, timers, and the peer's messages. */
+#include "engine_internal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "frame.h"
+#include "log.h"
+
+enum { MONITOR_US = 2000000, LANE_END_US = 2000000 };
+
+static int64_t clock_us(clockid_t id)
+{
+	struct timespec ts;
+
+	clock_gettime(id, &ts);
+	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
+int64_t engine_now_us(void)
+{
+	return clock_us(CLOCK_MONOTONIC);
+}
+
+int64_t engine_wall_us(void)
+{
+	return clock_us(CLOCK_REALTIME);
+}
+
+/* ---- time */
+
+static void set_timer(struct egroup *g)
+{
+	int64_t t = group_next_tick(g->core);
+
+	sd_event_source_set_time(g->timer, t > 0 ? (uint64_t)t : 0);
+	sd_event_source_set_enabled(g->timer, SD_EVENT_ONESHOT);
+}
+
+void egroup_settle(struct egroup *g)
+{
+	if (g->draining)
+		return;
+	g->draining = true;
+	egroup_drain(g);
+	g->draining = false;
+	set_timer(g);
+}
+
+static int tick(sd_event_source *s, uint64_t usec, void *data)
+{
+	struct egroup *g = data;
+
+	(void)s;
+	(void)usec;
+	group_tick(g->core, engine_now_us());
+	egroup_settle(g);
+	return 0;
+}
+
+/* ---- the peer */
+
+static void peer_up(const struct peer_intro *intro, void *data)
+{
+	struct engine *e = data;
+	struct peer_link_status s;
+
+	peer_link_status(e->link, &s);
+	log_notice("connected to %s (nasd %s) at %s, configuration %s", intro->node, intro->version, s.address,
+		   s.config_same ? "the same" : "DIFFERENT");
+	for (size_t i = 0; i < e->n_groups; i++) {
+		struct egroup *g = &e->groups[i];
+
+		group_peer_up(g->core, engine_now_us(), s.config_same, intro->protocol == FRAME_VERSION);
+		egroup_clients_peer_up(g);
+		egroup_settle(g);
+	}
+	engine_control_changed(e);
+}
+
+static void peer_down(const char *reason, void *data)
+{
+	struct engine *e = data;
+
+	log_warn("the link to the peer is down: %s", reason);
+	for (size_t i = 0; i < e->n_groups; i++) {
+		struct egroup *g = &e->groups[i];
+
+		g->peer_facts_at = 0;
+		egroup_clients_peer_down(g);
+		group_peer_down(g->core, engine_now_us(), reason);
+		egroup_settle(g);
+	}
+	engine_control_changed(e);
+}
+
+static void peer_message(const struct peer_msg *m, void *data)
+{
+	struct engine *e = data;
+	struct egroup *g = NULL;
+	int64_t offset = 0, rtt;
+
+	for (size_t i = 0; i < e->n_groups; i++)
+		if (!strcmp(e->groups[i].conf->name, m->group))
+			g = &e->groups[i];
+	if (!g) {
+		log_warn("message %s about the unknown group '%s' passed over", msg_type_name(m->type), m->group);
+		return;
+	}
+	if (m->type == MSG_CLIENTS) {
+		egroup_clients_message(g, &m->u.clients);
+	} else if (m->type == MSG_CLIENTS_ACK) {
+		egroup_clients_ack(g, m->u.clients.seq);
+	} else if (m->type == MSG_STEP) {
+		struct peer_msg local = *m;
+
+		peer_link_clock_offset_us(e->link, &offset, &rtt);
+		local.u.step.start_us -= offset;
+		group_message(g->core, engine_now_us(), &local);
+	} else {
+		if (m->type == MSG_FACTS)
+			g->peer_facts_at = engine_now_us();
+		group_message(g->core, engine_now_us(), m);
+	}
+	egroup_settle(g);
+}
+
+/* ---- set-up */
+
+static void group_config_of(const struct engine *e, const struct conf_group *c, struct group_config *out)
+{
+	memset(out, 0, sizeof(*out));
+	snprintf(out->name, sizeof(out->name), "%s", c->name);
+	out->self = e->spec.self;
+	for (int i = 0; i < 2; i++)
+		snprintf(out->node_names[i], sizeof(out->node_names[i]), "%s", e->node_names[i]);
+	snprintf(out->boot_id, sizeof(out->boot_id), "%s", e->boot_id);
+	snprintf(out->fs_uuid, sizeof(out->fs_uuid), "%s", c->fs.uuid);
+	out->switchover_us = (int64_t)c->limits.switchover_us;
+	out->freeze_us = (int64_t)c->limits.freeze_us;
+	out->monitor_us = MONITOR_US;
+}
+
+static int group_open(struct engine *e, size_t i, struct err *err)
+{
+	struct egroup *g = &e->groups[i];
+	struct effects_paths paths = { e->spec.state_dir, e->spec.run_dir, e->spec.log_dir };
+	struct group_config cfg;
+	int ret;
+
+	g->e = e;
+	g->conf = &e->conf->groups[i];
+	pthread_mutex_init(&g->inject.lock, NULL);
+	group_config_of(e, g->conf, &cfg);
+	g->core = group_new(&cfg);
+	if (!g->core)
+		return err_set(err, ERR_SYSTEM, ENOMEM, g->conf->name, "no memory");
+	g->fx = effects_new(e->conf, i, e->spec.self, &paths, err);
+	if (!g->fx)
+		return -EIO;
+	g->steps = lane_new(e->event, "steps", err);
+	g->side = g->steps ? lane_new(e->event, "side", err) : NULL;
+	if (!g->side)
+		return -EIO;
+	ret = egroup_clients_open(g, err);
+	if (ret < 0)
+		return ret;
+	ret = sd_event_add_time(e->event, &g->timer, CLOCK_MONOTONIC, 0, 1000, tick, g);
+	if (ret < 0)
+		return err_set(err, ERR_SYSTEM, -ret, g->conf->name, "timer");
+	sd_event_source_set_enabled(g->timer, SD_EVENT_OFF);
+	return 0;
+}
+
+static int read_boot_id(struct engine *e, struct err *err)
+{
+	FILE *f = fopen("/proc/sys/kernel/random/boot_id", "re");
+	bool ok = f && fgets(e->boot_id, sizeof(e->boot_id), f);
+
+	if (f)
+		fclose(f);
+	if (!ok)
+		return err_set(err, ERR_SYSTEM, errno, "/proc/sys/kernel/random/boot_id", "cannot be read");
+	e->boot_id[strcspn(e->boot_id, "\n")] = '\0';
+	return 0;
+}
+
+static int open_all(struct engine *e, struct err *err)
+{
+	static const struct peer_link_ops ops = { peer_up, peer_down, peer_message };
+	struct journal_state states[CONF_GROUPS_MAX];
+	int ret = read_boot_id(e, err);
+
+	pthread_mutex_init(&e->journal_lock, NULL);
+	e->journal_lane = ret < 0 ? NULL : lane_new(e->event, "journal", err);
+	if (!e->journal_lane)
+		return ret < 0 ? ret : -EIO;
+	e->n_groups = e->conf->n_groups;
+	for (size_t i = 0; i < e->n_groups; i++)
+		e->groups[i].conf = &e->conf->groups[i];
+	/* first, since it keeps a second nasd out */
+	ret = engine_journal_open(e, states, err);
+	if (ret == 0)
+		ret = engine_history_open(e, err);
+	for (size_t i = 0; ret == 0 && i < e->n_groups; i++)
+		ret = group_open(e, i, err);
+	if (ret == 0)
+		ret = peer_link_new(e->event, e->conf, e->spec.self, &ops, e, &e->link, err);
+	if (ret == 0)
+		ret = engine_control_open(e, err);
+	if (ret < 0)
+		return ret;
+	for (size_t i = 0; i < e->n_groups; i++) {
+		group_start(e->groups[i].core, engine_now_us(), &states[i]);
+		egroup_settle(&e->groups[i]);
+	}
+	return 0;
+}
+
+struct engine *engine_new(sd_event *event, const struct engine_spec *spec, struct err *err)
+{
+	struct engine *e = calloc(1, sizeof(*e));
+
+	if (!e) {
+		err_set(err, ERR_SYSTEM, ENOMEM, "engine", "no memory");
+		return NULL;
+	}
+	e->event = event;
+	e->spec = *spec;
+	e->conf = spec->conf;
+	e->started_us = engine_now_us();
+	/* request ids must not repeat over a restart: the peer may still answer an old one */
+	e->next_request = (uint64_t)engine_wall_us();
+	e->node_names[0] = e->conf->nodes[0].name;
+	e->node_names[1] = e->conf->nodes[1].name;
+	if (open_all(e, err) < 0) {
+		engine_free(e);
+		return NULL;
+	}
+	return e;
+}
+
+static void group_close(struct egroup *g)
+{
+	bool stuck;
+
+	egroup_announce_stop(g);
+	sd_event_source_unref(g->announce_timer);
+	sd_event_source_unref(g->timer);
+	stuck = lane_free(g->steps, LANE_END_US) < 0;
+	stuck = lane_free(g->side, LANE_END_US) < 0 || stuck;
+	if (stuck)
+		return; /* its thread still uses all this */
+	egroup_clients_close(g);
+	effects_free(g->fx);
+	group_free(g->core);
+}
+
+void engine_free(struct engine *e)
+{
+	if (!e)
+		return;
+	control_server_free(e->control);
+	peer_link_free(e->link);
+	for (size_t i = 0; i < e->n_groups; i++)
+		if (e->groups[i].e)
+			group_close(&e->groups[i]);
+	if (lane_free(e->journal_lane, LANE_END_US) == 0)
+		journal_file_close(e->journal);
+	json_decref(e->history);
+	free(e);
+}

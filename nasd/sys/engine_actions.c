@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The core's actions carried out. */
+#include "engine_internal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "announce.h"
+#include "log.h"
+
+/* ---- steps */
+
+struct step_job {
+	struct egroup *g;
+	enum step_id step;
+	enum step_op op;
+	bool has_rec, replica;
+	struct journal_rec rec;
+	struct step_report report;
+	struct err err;
+};
+
+static enum outcome injected(struct step_job *j, bool after, enum outcome o)
+{
+	switch (egroup_inject(j->g, j->step, after)) {
+	case INJECT_NONE:
+	case INJECT_KILL:
+	case INJECT_STALL:
+		return o;
+	case INJECT_FAIL:
+		err_set(&j->err, ERR_SYSTEM, EIO, step_name(j->step), "injected failure");
+		return OUTCOME_FAILED;
+	case INJECT_UNKNOWN:
+		err_set(&j->err, ERR_TIMEOUT, ETIMEDOUT, step_name(j->step), "injected loss of the answer");
+		return OUTCOME_UNKNOWN;
+	}
+	return o;
+}
+
+static enum outcome run_effect(struct step_job *j)
+{
+	enum outcome o = OUTCOME_DONE;
+
+	if (j->op == OP_RUN)
+		o = injected(j, false, o);
+	if (o != OUTCOME_DONE)
+		return o;
+	if (j->has_rec && engine_journal_write(j->g->e, &j->rec, &j->err) < 0)
+		return OUTCOME_FAILED;
+	if (j->step == STEP_EXPORT && j->op == OP_RUN &&
+	    egroup_clients_choose(j->g, j->replica, &j->err) < 0)
+		return OUTCOME_FAILED;
+	o = effects_run(j->g->fx, j->step, j->op, j->report.message, &j->err);
+	if (j->op == OP_RUN && o == OUTCOME_DONE)
+		o = injected(j, true, o);
+	return o;
+}
+
+static void step_fn(void *arg)
+{
+	struct step_job *j = arg;
+
+	j->report.start_us = engine_now_us();
+	j->report.outcome = run_effect(j);
+	j->report.duration_us = engine_now_us() - j->report.start_us;
+	if (j->report.outcome != OUTCOME_DONE && j->err.cls != ERR_NONE) {
+		char text[ERR_MSG_MAX + ERR_WHERE_MAX + ERR_REMEDY_MAX];
+
+		err_format(&j->err, text, sizeof(text));
+		snprintf(j->report.message, sizeof(j->report.message), "%s", text);
+	}
+}
+
+static void announce_begin(struct egroup *g, int64_t at);
+
+static void step_done(void *arg)
+{
+	struct step_job *j = arg;
+	struct egroup *g = j->g;
+
+	if (j->step == STEP_ANNOUNCE && j->report.outcome == OUTCOME_DONE)
+		announce_begin(g, j->report.start_us);
+	group_step_done(g->core, engine_now_us(), &j->report, j->op, &j->err);
+	free(j);
+	egroup_settle(g);
+}
+
+static void run_step(struct egroup *g, const struct action *a)
+{
+	struct step_job *j = calloc(1, sizeof(*j));
+	struct group_view v;
+
+	if (!j)
+		abort();
+	group_look(g->core, &v);
+	j->g = g;
+	j->step = a->u.run.step;
+	j->op = a->u.run.op;
+	j->has_rec = a->u.run.has_rec;
+	j->rec = a->u.run.rec;
+	j->replica = v.first_activation;
+	j->report.step = j->step;
+	j->report.node = g->e->spec.self;
+	if (j->step == STEP_ADDRESS_DEL)
+		egroup_announce_stop(g);
+	if (lane_submit(g->steps, step_fn, step_done, j) < 0)
+		abort();
+}
+
+/* ---- records */
+
+struct rec_job {
+	struct egroup *g;
+	struct journal_rec rec;
+	int ret;
+	struct err err;
+};
+
+/* The step that a record stands for, where faults can be injected. */
+static enum step_id step_of_record(const struct journal_rec *r)
+{
+	if (!strcmp(r->kind, "begin") || !strcmp(r->kind, "prepared"))
+		return STEP_RESERVE;
+	return !strcmp(r->kind, "owner") ? STEP_COMMIT : STEP_NONE;
+}
+
+static void rec_fn(void *arg)
+{
+	struct rec_job *j = arg;
+	enum step_id step = step_of_record(&j->rec);
+	enum inject_what what = step == STEP_NONE ? INJECT_NONE : egroup_inject(j->g, step, false);
+
+	if (what == INJECT_FAIL || what == INJECT_UNKNOWN) {
+		j->ret = err_set(&j->err, ERR_SYSTEM, EIO, "journal", "injected failure");
+		return;
+	}
+	j->ret = engine_journal_write(j->g->e, &j->rec, &j->err);
+	if (step != STEP_NONE)
+		egroup_inject(j->g, step, true);
+}
+
+static void rec_done(void *arg)
+{
+	struct rec_job *j = arg;
+	struct egroup *g = j->g;
+
+	g->journal_wait = false;
+	group_journaled(g->core, engine_now_us(), &j->rec, j->ret == 0, &j->err);
+	free(j);
+	egroup_settle(g);
+}
+
+static void write_record(struct egroup *g, const struct action *a)
+{
+	struct rec_job *j = calloc(1, sizeof(*j));
+
+	if (!j)
+		abort();
+	j->g = g;
+	j->rec = a->u.rec;
+	g->journal_wait = true;
+	if (lane_submit(g->e->journal_lane, rec_fn, rec_done, j) < 0)
+		abort();
+}
+
+/* ---- facts */
+
+struct facts_job {
+	struct egroup *g;
+	enum facts_tag tag;
+	bool probe;
+	struct facts facts;
+};
+
+static void facts_fn(void *arg)
+{
+	struct facts_job *j = arg;
+	struct engine *e = j->g->e;
+
+	if (j->tag == FACTS_GATHER)
+		egroup_inject(j->g, STEP_CHECK, false);
+	effects_facts(j->g->fx, j->probe, &j->facts);
+	j->facts.valid = true;
+	j->facts.collected_us = engine_now_us();
+	snprintf(j->facts.group, sizeof(j->facts.group), "%s", j->g->conf->name);
+	j->facts.journal_ok = !atomic_load(&e->journal_bad);
+	if (!j->facts.journal_ok)
+		snprintf(j->facts.journal_error, sizeof(j->facts.journal_error),
+			 "the last write failed%s", journal_file_poisoned(e->journal) ? "; restart nasd" : "");
+}
+
+static void facts_done(void *arg)
+{
+	struct facts_job *j = arg;
+	struct egroup *g = j->g;
+	struct group_view v;
+
+	group_look(g->core, &v);
+	j->facts.clients = v.state == GS_ACTIVE ? (unsigned)client_set_count(&g->current, CLIENT_RECORD) :
+						  atomic_load(&g->replicated);
+	group_facts(g->core, engine_now_us(), j->tag, &j->facts);
+	free(j);
+	engine_control_changed(g->e);
+	egroup_settle(g);
+}
+
+static void collect_facts(struct egroup *g, const struct action *a)
+{
+	struct facts_job *j = calloc(1, sizeof(*j));
+
+	if (!j)
+		abort();
+	j->g = g;
+	j->tag = a->u.facts.tag;
+	j->probe = a->u.facts.probe;
+	if (lane_submit(g->side, facts_fn, facts_done, j) < 0)
+		abort();
+}
+
+/* ---- announcements, repeated for a while after activation */
+
+static void announce_fn(void *arg)
+{
+	struct egroup *g = arg;
+	struct err e;
+
+	err_clear(&e);
+	if (effects_announce_again(g->fx, &e) < 0)
+		log_warn("announcing again failed: %s", e.msg);
+}
+
+static int announce_due(sd_event_source *s, uint64_t usec, void *data)
+{
+	struct egroup *g = data;
+	uint64_t at;
+
+	(void)s;
+	(void)usec;
+	lane_submit(g->side, announce_fn, NULL, g);
+	if (net_announce_due(++g->announce_n, &at))
+		sd_event_source_set_time(g->announce_timer, (uint64_t)g->announce_began + at);
+	else
+		egroup_announce_stop(g);
+	return 0;
+}
+
+void egroup_announce_stop(struct egroup *g)
+{
+	if (g->announce_timer)
+		sd_event_source_set_enabled(g->announce_timer, SD_EVENT_OFF);
+}
+
+static void announce_begin(struct egroup *g, int64_t at)
+{
+	uint64_t due;
+
+	g->announce_began = at;
+	g->announce_n = 1; /* the step itself was the first */
+	if (!net_announce_due(1, &due))
+		return;
+	if (!g->announce_timer &&
+	    sd_event_add_time(g->e->event, &g->announce_timer, CLOCK_MONOTONIC, 0, 10000, announce_due, g) < 0)
+		return;
+	sd_event_source_set_time(g->announce_timer, (uint64_t)at + due);
+	sd_event_source_set_enabled(g->announce_timer, SD_EVENT_ON);
+}
+
+/* ---- the rest */
+
+static void report(struct egroup *g, const struct action *a)
+{
+	const struct step_report *r = &a->u.report.report;
+	struct group_view v;
+	struct log_fields f = { g->conf->name, step_name(r->step), 0 };
+
+	group_look(g->core, &v);
+	f.epoch = v.log ? v.log->epoch : v.epoch;
+	if (a->u.report.local) {
+		struct peer_msg m = { .type = MSG_STEP, .epoch = f.epoch, .u.step = *r };
+
+		snprintf(m.group, sizeof(m.group), "%s", g->conf->name);
+		peer_link_send(g->e->link, &m);
+		log_write(r->outcome == OUTCOME_DONE ? LOGP_INFO : LOGP_WARNING, &f, "%s %s in %lld us%s%s",
+			  step_name(r->step), r->skipped ? "in place already, seen" : outcome_name(r->outcome),
+			  (long long)r->duration_us, r->message[0] ? ": " : "", r->message);
+	}
+	engine_control_report(g, r);
+}
+
+static void state_changed(struct egroup *g, const struct action *a)
+{
+	struct group_view v;
+	struct log_fields f = { g->conf->name, NULL, 0 };
+
+	group_look(g->core, &v);
+	f.epoch = v.epoch;
+	log_write(LOGP_NOTICE, &f, "state %s -> %s%s%s", group_state_name(a->u.state.old),
+		  group_state_name(a->u.state.now), a->u.state.reason[0] ? ": " : "", a->u.state.reason);
+	if (a->u.state.now != GS_ACTIVE)
+		egroup_announce_stop(g);
+	engine_control_changed(g->e);
+}
+
+static void finished(struct egroup *g)
+{
+	struct group_view v;
+
+	group_look(g->core, &v);
+	if (!v.log)
+		return;
+	engine_history_add(g, v.log);
+	engine_control_changed(g->e);
+}
+
+void egroup_drain(struct egroup *g)
+{
+	struct action *a = malloc(sizeof(*a)); /* large; one at a time */
+
+	if (!a)
+		abort();
+	while (!g->journal_wait && group_next_action(g->core, a)) {
+		switch (a->type) {
+		case ACT_RUN: run_step(g, a); break;
+		case ACT_JOURNAL: write_record(g, a); break;
+		case ACT_SEND: peer_link_send(g->e->link, &a->u.msg); break;
+		case ACT_FACTS: collect_facts(g, a); break;
+		case ACT_SYNC_CLIENTS: egroup_clients_sync(g); break;
+		case ACT_REPORT: report(g, a); break;
+		case ACT_REPLY: engine_control_reply(g, a); break;
+		case ACT_STATE: state_changed(g, a); break;
+		case ACT_FINISHED: finished(g); break;
+		}
+	}
+	free(a);
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Faults on demand: nasd --allow-injection, the `inject` command. One shot each. */
+#include "engine_internal.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "log.h"
+
+static enum inject_what what_by_name(const char *name)
+{
+	if (!strcmp(name, "fail"))
+		return INJECT_FAIL;
+	if (!strcmp(name, "unknown"))
+		return INJECT_UNKNOWN;
+	if (!strcmp(name, "kill"))
+		return INJECT_KILL;
+	if (!strcmp(name, "stall"))
+		return INJECT_STALL;
+	return INJECT_NONE;
+}
+
+int engine_inject_arm(struct egroup *g, const struct ctl_request *req, struct err *err)
+{
+	enum step_id step = step_by_name(req->step);
+	enum inject_what what = what_by_name(req->what);
+
+	if (!g->e->spec.allow_injection) {
+		err_set(err, ERR_REFUSED, EPERM, "inject", "faults are not injected here");
+		err_remedy(err, "only a nasd started with --allow-injection, for tests, does it");
+		return -EPERM;
+	}
+	if (step == STEP_NONE || what == INJECT_NONE ||
+	    (strcmp(req->when, "before") && strcmp(req->when, "after")))
+		return err_set(err, ERR_INPUT, EINVAL, "inject",
+			       "needs a step, what (fail, unknown, kill, stall) and when (before, after)");
+	pthread_mutex_lock(&g->inject.lock);
+	g->inject.step = step;
+	g->inject.what = what;
+	g->inject.after = !strcmp(req->when, "after");
+	pthread_mutex_unlock(&g->inject.lock);
+	return 0;
+}
+
+enum inject_what egroup_inject(struct egroup *g, enum step_id step, bool after)
+{
+	enum inject_what what = INJECT_NONE;
+
+	pthread_mutex_lock(&g->inject.lock);
+	if (g->inject.what != INJECT_NONE && g->inject.step == step && g->inject.after == after) {
+		what = g->inject.what;
+		g->inject.what = INJECT_NONE;
+	}
+	pthread_mutex_unlock(&g->inject.lock);
+	if (what == INJECT_NONE)
+		return what;
+	log_warn("injected fault %d at step %s, %s its effect", (int)what, step_name(step), after ? "after" : "before");
+	if (what == INJECT_KILL) {
+		kill(getpid(), SIGKILL);
+		pause();
+	}
+	if (what == INJECT_STALL)
+		usleep((step_row(step)->deadline_ms + 500u) * 1000u);
+	return what;
+}

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the engine's files share.
+ *
+ *   engine.c          set-up, timers, the peer's messages
+ *   engine_actions.c  the core's actions carried out; jobs in lanes
+ *   engine_journal.c  records to lines, reading at start, compaction
+ *   engine_clients.c  client entries to and from the peer
+ *   engine_control.c  operators' requests
+ *   engine_json.c     status and history as JSON
+ *   engine_history.c  finished moves, kept in memory and on disk
+ *   engine_inject.c   faults on demand, for tests
+ *
+ * Threads: each group has two lanes: `steps` runs the rows of the table one at
+ * a time, `side` everything that may run beside them (facts, client entries,
+ * announcements). The journal lane belongs to all groups. What a job needs of
+ * the group is copied into the job, but for `fx` and `rep` (own locks).
+ */
+#ifndef NASD_SYS_ENGINE_INTERNAL_H
+#define NASD_SYS_ENGINE_INTERNAL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include <jansson.h>
+
+#include "clients.h"
+#include "control.h"
+#include "control_server.h"
+#include "effects.h"
+#include "engine.h"
+#include "group.h"
+#include "journal_file.h"
+#include "lane.h"
+#include "peer_link.h"
+
+enum { HISTORY_MAX = 200, PENDING_MAX = 64 };
+
+enum inject_what { INJECT_NONE, INJECT_FAIL, INJECT_UNKNOWN, INJECT_KILL, INJECT_STALL };
+
+struct injection {
+	pthread_mutex_t lock;
+	enum step_id step;
+	enum inject_what what;     /* INJECT_NONE: not armed */
+	bool after;
+};
+
+struct egroup {
+	struct engine *e;
+	const struct conf_group *conf;
+	struct group_core *core;
+	struct effects *fx;
+	struct lane *steps, *side;
+	sd_event_source *timer;
+	bool journal_wait;         /* a record is being written: later actions wait */
+	bool draining;
+	struct injection inject;
+
+	/* client entries */
+	struct clients_watch *watch;
+	sd_event_source *watch_io, *clients_timer;
+	pthread_mutex_t rep_lock;
+	struct clients_replica *rep; /* under rep_lock */
+	struct client_set sent;    /* what the peer has, as far as we know */
+	struct client_set current; /* the last scan */
+	bool scanning, scan_again, sync_wanted, peer_has_full;
+	uint64_t clients_seq, sync_seq; /* sync_seq: acknowledged = synced; 0: none waits */
+	atomic_uint replicated;
+
+	/* announcements repeated */
+	sd_event_source *announce_timer;
+	unsigned announce_n;
+	int64_t announce_began;
+
+	int64_t peer_facts_at;     /* monotonic; 0: never */
+	int64_t last_state_log;
+};
+
+struct pending {
+	uint64_t id;               /* 0: free */
+	struct ctl_client *client; /* NULL: it hung up */
+	struct egroup *g;
+};
+
+struct engine {
+	sd_event *event;
+	struct engine_spec spec;
+	const struct conf *conf;
+	char boot_id[JOURNAL_BOOT_ID_LEN];
+	int64_t started_us;
+	const char *node_names[2];
+
+	struct lane *journal_lane;
+	struct journal_file *journal;
+	pthread_mutex_t journal_lock;
+	uint64_t journal_seq;      /* under journal_lock */
+	atomic_bool journal_bad;
+
+	struct peer_link *link;
+	struct control_server *control;
+	struct egroup groups[CONF_GROUPS_MAX];
+	size_t n_groups;
+
+	struct pending pending[PENDING_MAX];
+	uint64_t next_request;
+	struct ctl_client *watchers[PENDING_MAX];
+
+	json_t *history;           /* array, oldest first */
+	char history_path[CONF_PATH_MAX];
+};
+
+int64_t engine_now_us(void);
+int64_t engine_wall_us(void);
+
+/* engine.c */
+/* Carries out what the core wants and sets its timer; after every event. */
+void egroup_settle(struct egroup *g);
+
+/* engine_actions.c */
+void egroup_drain(struct egroup *g);
+void egroup_announce_stop(struct egroup *g);
+
+/* engine_journal.c */
+/* Blocking; thread-safe. Sets seq and wall_us. */
+int engine_journal_write(struct engine *e, struct journal_rec *rec, struct err *err);
+/* Opens the journal, folds its records into states[] (one per group) and compacts it. */
+int engine_journal_open(struct engine *e, struct journal_state *states, struct err *err);
+
+/* engine_clients.c */
+int egroup_clients_open(struct egroup *g, struct err *err);
+void egroup_clients_close(struct egroup *g);
+void egroup_clients_peer_up(struct egroup *g);
+void egroup_clients_peer_down(struct egroup *g);
+void egroup_clients_sync(struct egroup *g);       /* ACT_SYNC_CLIENTS */
+void egroup_clients_message(struct egroup *g, const struct msg_clients *m);
+void egroup_clients_ack(struct egroup *g, uint64_t seq);
+/* Hands the replica to the effects, or nothing where the own database counts. Any thread. */
+int egroup_clients_choose(struct egroup *g, bool replica, struct err *err);
+
+/* engine_control.c */
+int engine_control_open(struct engine *e, struct err *err);
+void engine_control_reply(struct egroup *g, const struct action *a);
+void engine_control_report(struct egroup *g, const struct step_report *r);
+void engine_control_changed(struct engine *e);
+
+/* engine_json.c: new references */
+json_t *engine_status_json(struct engine *e);
+json_t *engine_log_json(struct egroup *g, const struct switch_log *log);
+json_t *engine_plan_json(void);
+json_t *engine_report_json(struct egroup *g, const struct step_report *r, int64_t base_us);
+
+/* engine_history.c */
+int engine_history_open(struct engine *e, struct err *err);
+void engine_history_add(struct egroup *g, const struct switch_log *log);
+
+/* engine_inject.c */
+int engine_inject_arm(struct egroup *g, const struct ctl_request *req, struct err *err);
+/* What to do at this point (before or after the step's effect); kills the process itself. Any thread. */
+enum inject_what egroup_inject(struct egroup *g, enum step_id step, bool after);
+
+#endif
