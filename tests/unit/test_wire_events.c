@@ -181,12 +181,48 @@ START_TEST(events_that_do_not_fit)
 }
 END_TEST
 
+/* What drbd-utils 9.22 printed about DRBD 8.4 in the lab, on the Secondary:
+ * disconnect, connect, detach, attach, down, up, suspend-io, resume-io. */
+static void real_stream(const struct corpus_file *f)
+{
+	static struct drbd_model m;
+	static struct drbd_events p;
+	const struct drbd_resource *r;
+	struct result res;
+
+	drbd_model_flush(&m);
+	drbd_events_init(&p);
+	feed(&p, &m, f->bytes, f->len, 100, &res);
+	ck_assert_msg(res.errors == 0, "%s: %s: %s", f->name, res.err.where, res.err.msg);
+	ck_assert_uint_eq(res.events, 70);
+	ck_assert(m.complete);
+	ck_assert_uint_eq(m.n_resources, 1);
+	r = drbd_model_find(&m, "r0");
+	ck_assert_ptr_nonnull(r);
+	ck_assert_str_eq(r->role, "Secondary");
+	ck_assert_str_eq(r->peer_role, "Primary");
+	ck_assert_str_eq(r->conn_name, "peer");
+	ck_assert_str_eq(r->connection, "Connected");
+	ck_assert(!r->suspended);
+	ck_assert_uint_eq(r->n_volumes, 1);
+	ck_assert_str_eq(r->volumes[0].disk, "UpToDate");
+	ck_assert_str_eq(r->volumes[0].peer_disk, "UpToDate");
+	ck_assert_str_eq(r->volumes[0].replication, "Established");
+}
+
+START_TEST(real_streams)
+{
+	ck_assert_uint_eq(corpus_each("tests/corpus/events-real", "", real_stream), 1);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tc = tcase_create("events");
 
 	tcase_add_test(tc, corpus);
 	tcase_add_test(tc, life_of_a_resource);
+	tcase_add_test(tc, real_streams);
 	tcase_add_test(tc, events_that_do_not_fit);
 	return corpus_run(tc, "wire/events");
 }
