@@ -48,7 +48,6 @@ t_killed_client() {
 	until lab exec -n nas1 pgrep -f 'slee[p] 4711'; do :; done
 	kill -9 $p
 	wait $p 2>/dev/null
-	wait $p 2>/dev/null
 	for _ in $(seq 40); do
 		lab exec -n nas1 pgrep -f 'slee[p] 4711' || return 0
 	done
