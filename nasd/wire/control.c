@@ -39,19 +39,23 @@ static const struct command commands[CTL_CMD_COUNT] = {
 	[CTL_INJECT] = { "inject", true, FIELD_STEP | FIELD_WHAT | FIELD_WHEN, FIELD_GROUP },
 };
 
+/* Nodes are host names, all else is named by the configuration's rule. */
+enum charset { OURS, HOST };
+
 struct name_field {
 	const char *key;
 	unsigned bit;
 	size_t offset;
+	enum charset charset;
 };
 
 static const struct name_field name_fields[] = {
-	{ "group", FIELD_GROUP, offsetof(struct ctl_request, group) },
-	{ "node", FIELD_NODE, offsetof(struct ctl_request, node) },
-	{ "peer_confirmed_dead", FIELD_DEAD, offsetof(struct ctl_request, peer_confirmed_dead) },
-	{ "step", FIELD_STEP, offsetof(struct ctl_request, step) },
-	{ "what", FIELD_WHAT, offsetof(struct ctl_request, what) },
-	{ "when", FIELD_WHEN, offsetof(struct ctl_request, when) },
+	{ "group", FIELD_GROUP, offsetof(struct ctl_request, group), OURS },
+	{ "node", FIELD_NODE, offsetof(struct ctl_request, node), HOST },
+	{ "peer_confirmed_dead", FIELD_DEAD, offsetof(struct ctl_request, peer_confirmed_dead), HOST },
+	{ "step", FIELD_STEP, offsetof(struct ctl_request, step), OURS },
+	{ "what", FIELD_WHAT, offsetof(struct ctl_request, what), OURS },
+	{ "when", FIELD_WHEN, offsetof(struct ctl_request, when), OURS },
 };
 enum { NAME_FIELDS = sizeof(name_fields) / sizeof(name_fields[0]) };
 
@@ -82,7 +86,9 @@ static int read_name(const struct name_field *f, const json_t *v, struct ctl_req
 		return REFUSE(err, "\"%s\" must be a string", f->key);
 	if (json_string_length(v) >= NAME_MAX_LEN)
 		return REFUSE(err, "\"%s\" is longer than %d characters", f->key, NAME_MAX_LEN - 1);
-	if (!is_ctl_name(s))
+	if (f->charset == HOST && !jf_is_name(s, strlen(s)))
+		return REFUSE(err, "\"%s\" is not the name of a node (letters, digits, '-', '.', '_')", f->key);
+	if (f->charset == OURS && !is_ctl_name(s))
 		return REFUSE(err, "\"%s\" is not a name (a-z, 0-9, '_', '-')", f->key);
 	memcpy((char *)req + f->offset, s, json_string_length(v) + 1);
 	return 0;

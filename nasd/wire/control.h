@@ -68,7 +68,8 @@ bool ctl_cmd_changes(enum ctl_cmd cmd);
 /*
  * Parses one request line (without the newline; len bytes). Strict: unknown
  * fields, wrong types, a missing "node", names that are too long or have
- * characters outside [a-z0-9_-] are refused. 0, or -EINVAL with err filled.
+ * characters outside [a-z0-9_-] (nodes, which are host names: [A-Za-z0-9._-])
+ * are refused. 0, or -EINVAL with err filled and req all zero.
  */
 int ctl_request_parse(const char *line, size_t len, struct ctl_request *req, struct err *err);
 

@@ -64,7 +64,7 @@ START_TEST(every_command_round_trips)
 			round_trip(&req);
 		}
 		if (i == CTL_TAKEOVER) {
-			strcpy(req.peer_confirmed_dead, "nas1");
+			strcpy(req.peer_confirmed_dead, "NAS-1.example.net");
 			round_trip(&req);
 		}
 	}
