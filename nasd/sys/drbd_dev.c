@@ -123,9 +123,10 @@ enum outcome drbd_dev_is(const struct conf_drbd *d, enum drbd_role role, char *d
 		return role == DRBD_SECONDARY ? OUTCOME_DONE : OUTCOME_FAILED;
 	if (r < 0)
 		return OUTCOME_UNKNOWN;
-	snprintf(detail, size, "%s is %s", d->resource, drbd_role_name(st.role));
-	if (st.role == role)
+	if (st.role == role) {
+		snprintf(detail, size, "%s is %s", d->resource, drbd_role_name(role));
 		return OUTCOME_DONE;
+	}
 	err_set(e, ERR_REFUSED, 0, d->resource, "is %s, not %s", drbd_role_name(st.role),
 		drbd_role_name(role));
 	return OUTCOME_FAILED;

@@ -9,7 +9,8 @@
  * "verify" (all), "facts", "probe" (facts with duplicate probes), "safe",
  * "release" and "activate" (the steps of the two halves of a switchover). One
  * line per word with outcome, time and detail; stops at the first step that is
- * not done. FILE: one CLIENT_CONNECTION per line ("client port floating port").
+ * not done. FILE: a client entry per line: "client port floating port" or the
+ * name of a record ("ip-(len:owner)").
  * Exit status: 0 all done, 1 a step was not, 2 usage.
  */
 #include <stdio.h>
@@ -137,11 +138,12 @@ static int hand_in_clients(struct effects *fx, const char *path)
 {
 	FILE *f = fopen(path, "re");
 	struct client_set set = { 0 };
-	struct client_entry entry = { .kind = CLIENT_CONNECTION };
+	struct client_entry entry = { 0 };
 	int r = f ? 0 : -1;
 
 	while (f && fgets(entry.text, sizeof(entry.text), f)) {
 		entry.text[strcspn(entry.text, "\n")] = '\0';
+		entry.kind = strstr(entry.text, "-(") ? CLIENT_RECORD : CLIENT_CONNECTION;
 		client_set_add(&set, &entry);
 	}
 	if (f)
