@@ -16,9 +16,14 @@ build_agent() {
 	done
 }
 
+# nasd as the nodes see it; $LAB_INST names a tree that is installed already.
 install_tree() {
 	rm -rf "$LAB_STATE/inst"
 	mkdir -p "$LAB_STATE/inst"
+	if [ -n "${LAB_INST:-}" ]; then
+		cp -a "$LAB_INST/." "$LAB_STATE/inst/"
+		return
+	fi
 	[ -e "$repo/Makefile" ] || return 0
 	grep -q '^install:' "$repo/Makefile" || return 0
 	make -s -C "$repo" install "DESTDIR=$LAB_STATE/inst" prefix=/usr \
@@ -29,7 +34,7 @@ install_tree() {
 }
 
 # The lab's directory, the supervisor in its namespaces, and the networks.
-lab_start() {
+lab_start() { # PLAIN (or empty)
 	[ "$(id -u)" = 0 ] || die "the lab needs root: run it with sudo"
 	"$repo/tests/install-deps" lab || die "packages are missing (see above)"
 	build_agent
@@ -47,7 +52,13 @@ lab_start() {
 		tr -d ' \n' >"$LAB_STATE/secret"
 	[ -e "$LAB_STATE/psk" ] || (umask 077 && head -c 32 /dev/urandom |
 		od -An -tx1 | tr -d ' \n' >"$LAB_STATE/psk")
-	install_tree
+	if [ -n "$1" ]; then
+		mkdir -p "$LAB_STATE/inst"
+		: >"$LAB_STATE/plain"
+	else
+		rm -f "$LAB_STATE/plain"
+		install_tree
+	fi
 
 	rm -f "$LAB_STATE/hold" "$LAB_STATE/sup.pid"
 	mkfifo "$LAB_STATE/hold"
@@ -78,9 +89,7 @@ lab_up() {
 	[ -n "$nodes" ] || nodes=$ALL_NODES
 	if ! sup_pid >/dev/null; then
 		fresh=1
-		lab_start
-		[ -z "$plain" ] || : >"$LAB_STATE/plain"
-		[ -n "$plain" ] || rm -f "$LAB_STATE/plain"
+		lab_start "$plain"
 	elif [ -n "$plain" ] && [ ! -e "$LAB_STATE/plain" ]; then
 		die "this lab runs with nasd; for --plain: lab down first"
 	fi
