@@ -22,15 +22,44 @@ int clients_db_path(const char *state_dir, const char *group, enum clients_db db
 		    size_t size, struct err *err)
 {
 	static const char *const below[CLIENTS_DBS] = {
-		[CLIENTS_DB_RECOV] = "v4recov",
-		[CLIENTS_DB_OLD] = "v4old",
-		[CLIENTS_DB_TAKEOVER] = CLIENTS_TAKEOVER_IP "/v4recov",
+		[CLIENTS_DB_RECOV] = "v4recov/node" CLIENTS_OWN_NODEID,
+		[CLIENTS_DB_OLD] = "v4old/node" CLIENTS_OWN_NODEID,
+		[CLIENTS_DB_TAKEOVER] = "v4recov/node" CLIENTS_TAKEOVER_NODEID,
 	};
-	int n = snprintf(buf, size, "%s/%s/v4recov/%s", state_dir ? state_dir : CLIENTS_STATE_DIR,
+	int n = snprintf(buf, size, "%s/%s/%s", state_dir ? state_dir : CLIENTS_STATE_DIR,
 			 group, below[db]);
 
 	if (n < 0 || (size_t)n >= size)
 		return err_set(err, ERR_INPUT, ENAMETOOLONG, where, "the state directory's path is too long");
+	return 0;
+}
+
+static int mark_path(const char *state_dir, const char *group, char *buf, size_t size)
+{
+	int n = snprintf(buf, size, "%s/%s/records-installed", state_dir ? state_dir : CLIENTS_STATE_DIR,
+			 group);
+
+	return n < 0 || (size_t)n >= size ? -ENAMETOOLONG : 0;
+}
+
+bool clients_mark_get(const char *state_dir, const char *group)
+{
+	char path[PATH_MAX];
+
+	return mark_path(state_dir, group, path, sizeof(path)) == 0 && access(path, F_OK) == 0;
+}
+
+int clients_mark_set(const char *state_dir, const char *group, bool on, struct err *err)
+{
+	char path[PATH_MAX];
+	AUTO_CLOSE int fd = -1;
+
+	if (mark_path(state_dir, group, path, sizeof(path)) < 0)
+		return err_set(err, ERR_INPUT, ENAMETOOLONG, where, "the state directory's path is too long");
+	if (on)
+		fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	if (on ? fd < 0 || fsync(fd) < 0 : unlink(path) < 0 && errno != ENOENT)
+		return err_set(err, ERR_SYSTEM, errno, where, "cannot %s %s", on ? "write" : "remove", path);
 	return 0;
 }
 

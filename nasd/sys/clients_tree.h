@@ -15,8 +15,13 @@
 #include "clients.h"
 
 #define CLIENTS_STATE_DIR "/var/lib/nasd"
-/* The "address" of the grace call "5:<address>": recov_root/<address>/<dir>. */
-#define CLIENTS_TAKEOVER_IP "takeover"
+/*
+ * ganesha's node ids (its -I): ours is 0 on either node, so that the paths are
+ * the same; node 1 is never one, it stands for "whoever was the server before".
+ * The grace call "4:1" (EVENT_TAKE_NODEID) reads v4recov/node1.
+ */
+#define CLIENTS_OWN_NODEID "0"
+#define CLIENTS_TAKEOVER_NODEID "1"
 
 enum clients_db { CLIENTS_DB_RECOV, CLIENTS_DB_OLD, CLIENTS_DB_TAKEOVER };
 enum { CLIENTS_DBS = 3 };
@@ -24,6 +29,14 @@ enum { CLIENTS_DBS = 3 };
 /* state_dir/<group>/..., also for the databases that do not exist yet. */
 int clients_db_path(const char *state_dir, const char *group, enum clients_db db, char *buf,
 		    size_t size, struct err *err);
+
+/*
+ * The mark of clients_install: what is in CLIENTS_DB_TAKEOVER is all there is
+ * to know; what the other databases hold is of a tenure long gone. Without it,
+ * all databases together are.
+ */
+int clients_mark_set(const char *state_dir, const char *group, bool on, struct err *err);
+bool clients_mark_get(const char *state_dir, const char *group);
 
 /* mkdir -p with 0755 (the last component 0700). */
 int clients_mkdirs(const char *path, struct err *err);

@@ -2,6 +2,7 @@
 /* The active's side: what ganesha's recovery database of a group holds. */
 #include <errno.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
@@ -12,15 +13,18 @@
 struct clients_watch {
 	int inotify;
 	char paths[CLIENTS_DBS][PATH_MAX];
+	char state_dir[PATH_MAX - 64], group[NAME_MAX_LEN];
 	struct client_set last; /* to know when to sync */
 };
 
-static int read_all(char paths[CLIENTS_DBS][PATH_MAX], int inotify, struct client_set *out,
-		    struct err *err)
+static int read_all(char paths[CLIENTS_DBS][PATH_MAX], bool installed, int inotify,
+		    struct client_set *out, struct err *err)
 {
 	int ret = 0;
 
 	out->n = 0;
+	if (installed)
+		return clients_tree_read(paths[CLIENTS_DB_TAKEOVER], inotify, out, err);
 	/* From where ganesha moves records to where it moves them, so that none
 	 * is missed: takeover -> old -> recov. */
 	for (int db = CLIENTS_DBS - 1; db >= 0 && ret == 0; db--)
@@ -44,7 +48,9 @@ int clients_read_database(const char *state_dir, const char *group, struct clien
 	char paths[CLIENTS_DBS][PATH_MAX];
 	int ret = all_paths(state_dir, group, paths, err);
 
-	return ret < 0 ? ret : read_all(paths, -1, out, err);
+	if (ret < 0)
+		return ret;
+	return read_all(paths, clients_mark_get(state_dir, group), -1, out, err);
 }
 
 int clients_watch_new(const char *state_dir, const char *group, struct clients_watch **out,
@@ -55,6 +61,8 @@ int clients_watch_new(const char *state_dir, const char *group, struct clients_w
 
 	if (!w)
 		return err_set(err, ERR_SYSTEM, ENOMEM, "client records", "out of memory");
+	snprintf(w->state_dir, sizeof(w->state_dir), "%s", state_dir ? state_dir : CLIENTS_STATE_DIR);
+	snprintf(w->group, sizeof(w->group), "%s", group);
 	w->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	ret = w->inotify < 0
 		      ? err_set(err, ERR_SYSTEM, errno, "client records", "cannot watch them")
@@ -93,6 +101,16 @@ static int changed(enum clients_op op, const struct client_entry *e, void *data)
 	return 1;
 }
 
+/* Every directory is watched, also those that are not to be read now. */
+static int watch_all(struct clients_watch *w, struct client_set *out, struct err *err)
+{
+	int ret = read_all(w->paths, false, w->inotify, out, err);
+
+	if (ret == 0 && clients_mark_get(w->state_dir, w->group))
+		ret = read_all(w->paths, true, w->inotify, out, err);
+	return ret;
+}
+
 int clients_watch_scan(struct clients_watch *w, struct client_set *out, struct err *err)
 {
 	char events[4096] __attribute__((aligned(__alignof__(struct inotify_event))));
@@ -101,7 +119,7 @@ int clients_watch_scan(struct clients_watch *w, struct client_set *out, struct e
 	/* Which event it was does not matter: all is read again. */
 	while (read(w->inotify, events, sizeof(events)) > 0)
 		;
-	ret = read_all(w->paths, w->inotify, out, err);
+	ret = watch_all(w, out, err);
 	if (ret < 0 || out == &w->last || !clients_diff(&w->last, out, changed, NULL))
 		return ret;
 	/* ganesha does not sync its mkdir: a power cut could lose a client */
@@ -133,6 +151,8 @@ int clients_install(const char *state_dir, const char *group, const struct clien
 		if (ret == 0)
 			ret = clients_tree_write(path, &want, err);
 	}
+	if (ret == 0 && !clients_mark_get(state_dir, group))
+		ret = clients_mark_set(state_dir, group, true, err);
 	client_set_free(&there);
 	client_set_free(&want);
 	return ret;

@@ -1,0 +1,415 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <dirent.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "cleanup.h"
+#include "ganesha_priv.h"
+#include "log.h"
+
+enum {
+	KILL_US = 2000000,
+	RETRY_US = 500, /* when another export operation holds ganesha's lock */
+	IDS_MAX = 4 * CONF_EXPORTS_MAX,
+};
+
+static const char *where = "ganesha";
+
+/* ---- life of the handle */
+
+static void copy_default(char *to, size_t size, const char *value, const char *or_this)
+{
+	snprintf(to, size, "%s", value ? value : or_this);
+}
+
+int ganesha_new(const struct conf_group *group, int node, const struct ganesha_env *env,
+		struct ganesha **out, struct err *err)
+{
+	static const struct ganesha_env none;
+	struct ganesha *g = calloc(1, sizeof(*g));
+	const char *run, *log;
+	int ret;
+
+	if (!g)
+		return err_set(err, ERR_SYSTEM, ENOMEM, where, "out of memory");
+	env = env ? env : &none;
+	run = env->run_dir ? env->run_dir : "/run/nasd";
+	log = env->log_dir ? env->log_dir : "/var/log/nasd";
+	g->group = group;
+	g->node = node;
+	g->server.pidfd = g->bus_proc.pidfd = -1;
+	pthread_mutex_init(&g->lock, NULL);
+	snprintf(g->run_dir, sizeof(g->run_dir), "%s/%s", run, group->name);
+	snprintf(g->log_path, sizeof(g->log_path), "%s/%s-ganesha.log", log, group->name);
+	copy_default(g->state_dir, sizeof(g->state_dir), env->state_dir, CLIENTS_STATE_DIR);
+	copy_default(g->program, sizeof(g->program), env->program, "/usr/bin/ganesha.nfsd");
+	copy_default(g->bus_program, sizeof(g->bus_program), env->bus_program, "/usr/bin/dbus-daemon");
+	copy_default(g->plugins_dir, sizeof(g->plugins_dir), env->plugins_dir, "");
+	ret = clients_mkdirs(g->run_dir, err);
+	if (ret == 0)
+		ret = clients_mkdirs(log, err);
+	if (ret < 0) {
+		ganesha_free(g);
+		return ret;
+	}
+	ganesha_adopt(g);
+	*out = g;
+	return 0;
+}
+
+void ganesha_free(struct ganesha *g)
+{
+	if (!g)
+		return;
+	ganesha_dbus_close(&g->bus);
+	child_proc_release(&g->server);
+	child_proc_release(&g->bus_proc);
+	pthread_mutex_destroy(&g->lock);
+	free(g);
+}
+
+const char *ganesha_log_path(const struct ganesha *g)
+{
+	return g->log_path;
+}
+
+int ganesha_pidfd(const struct ganesha *g)
+{
+	return g->server.pidfd;
+}
+
+/* ---- looking */
+
+static enum server_state state_of(enum phase p)
+{
+	switch (p) {
+	case PHASE_NONE: return SERVER_DOWN;
+	case PHASE_STARTING: return SERVER_STARTING;
+	case PHASE_WARM: return SERVER_WARM;
+	case PHASE_ACTIVATING: return SERVER_SERVING; /* some of the service may be in place */
+	case PHASE_SERVING: return SERVER_SERVING;
+	}
+	return SERVER_DOWN;
+}
+
+void ganesha_state(struct ganesha *g, struct ganesha_state *out)
+{
+	*out = (struct ganesha_state){.state = SERVER_DOWN};
+	pthread_mutex_lock(&g->lock);
+	snprintf(out->reason, sizeof(out->reason), "%s", g->reason);
+	if (ganesha_server_alive(g)) {
+		out->state = state_of(g->phase);
+		out->pid = (int)g->server.pid;
+		out->tenure = g->tenure;
+	} else if (g->server.pidfd >= 0) {
+		snprintf(out->reason, sizeof(out->reason), "pid %d ended by itself; see %.100s",
+			 (int)g->server.pid, g->log_path);
+	}
+	pthread_mutex_unlock(&g->lock);
+}
+
+static enum outcome open_bus(struct ganesha *g, struct err *err)
+{
+	char sock[PATH_MAX];
+
+	if (!ganesha_server_alive(g)) {
+		err_set(err, ERR_REFUSED, ESRCH, where, "the server does not run");
+		return OUTCOME_FAILED;
+	}
+	if (ganesha_path(g, "bus", sock, sizeof(sock), err) < 0 ||
+	    ganesha_dbus_open(&g->bus, sock, err) < 0)
+		return OUTCOME_FAILED;
+	return OUTCOME_DONE;
+}
+
+/* Without D-Bus: the export's path is there, and the server holds a file of that
+ * filesystem open (VFS keeps each root open). */
+static unsigned exports_held(const struct ganesha *g)
+{
+	char path[64];
+	unsigned n = 0;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", (int)g->server.pid);
+	dir = opendir(path);
+	if (!dir)
+		return 0;
+	for (size_t i = 0; i < g->group->n_exports; i++) {
+		struct stat want, have;
+		struct dirent *d;
+		bool held = false;
+
+		if (stat(g->group->exports[i].path, &want) < 0 || !S_ISDIR(want.st_mode))
+			continue;
+		rewinddir(dir);
+		while (!held && (d = readdir(dir)))
+			held = fstatat(dirfd(dir), d->d_name, &have, 0) == 0 &&
+			       have.st_dev == want.st_dev && S_ISDIR(have.st_mode);
+		n += held;
+	}
+	closedir(dir);
+	return n;
+}
+
+enum outcome ganesha_exports_present(struct ganesha *g, unsigned *present, int64_t timeout_us,
+				     struct err *err)
+{
+	uint16_t ids[IDS_MAX];
+	size_t n = 0;
+	enum outcome o = open_bus(g, err);
+
+	*present = 0;
+	if (o == OUTCOME_DONE)
+		o = ganesha_dbus_exports(g->bus, ids, IDS_MAX, &n, timeout_us, err);
+	if (o == OUTCOME_FAILED && ganesha_server_alive(g) && g->phase != PHASE_WARM) {
+		*present = exports_held(g);
+		return OUTCOME_DONE;
+	}
+	for (size_t i = 0; i < n && o == OUTCOME_DONE; i++)
+		for (size_t k = 0; k < g->group->n_exports; k++)
+			*present += ids[i] == g->group->exports[k].id;
+	return o;
+}
+
+enum outcome ganesha_grace_active(struct ganesha *g, bool *active, int64_t timeout_us,
+				  struct err *err)
+{
+	enum outcome o = open_bus(g, err);
+
+	return o == OUTCOME_DONE ? ganesha_dbus_get_grace(g->bus, active, timeout_us, err) : o;
+}
+
+enum outcome ganesha_clients(struct ganesha *g, unsigned *count, int64_t timeout_us,
+			     struct err *err)
+{
+	enum outcome o = open_bus(g, err);
+
+	return o == OUTCOME_DONE ? ganesha_dbus_clients(g->bus, count, timeout_us, err) : o;
+}
+
+/* ---- stopping */
+
+static enum outcome kill_outcome(int ret)
+{
+	return ret == 0 ? OUTCOME_DONE : ret == -ETIMEDOUT ? OUTCOME_UNKNOWN : OUTCOME_FAILED;
+}
+
+enum outcome ganesha_stop(struct ganesha *g, int64_t timeout_us, struct err *err)
+{
+	return kill_outcome(ganesha_server_kill(g, timeout_us, err));
+}
+
+enum outcome ganesha_stop_all(struct ganesha *g, int64_t timeout_us, struct err *err)
+{
+	enum outcome o = ganesha_stop(g, timeout_us, err);
+
+	return o == OUTCOME_DONE ? kill_outcome(ganesha_bus_stop(g, timeout_us, err)) : o;
+}
+
+/* ---- starting */
+
+/* What a failed start leaves: nothing, or an unknown. */
+static enum outcome start_failed(struct ganesha *g)
+{
+	int ret = ganesha_server_kill(g, KILL_US, NULL);
+
+	return ret == 0 ? OUTCOME_FAILED : OUTCOME_UNKNOWN;
+}
+
+/* records: where the records of earlier tenures are to be when it starts.
+ * dbus: it is of no use without. */
+static enum outcome start(struct ganesha *g, const char *config, enum clients_db records, bool dbus,
+			  int64_t deadline, struct err *err)
+{
+	int ret = ganesha_server_kill(g, KILL_US, err);
+
+	if (ret < 0)
+		return kill_outcome(ret);
+	ret = ganesha_write_configs(g, err);
+	if (ret == 0)
+		ret = ganesha_gather_records(g, records, err);
+	if (ret == 0 && ganesha_bus_start(g, deadline, err) < 0 && dbus)
+		ret = -EIO;
+	if (ret == 0)
+		ret = ganesha_server_spawn(g, config, err);
+	if (ret == 0)
+		ret = ganesha_server_wait(g, dbus, deadline, err);
+	return ret == 0 ? OUTCOME_DONE : start_failed(g);
+}
+
+enum outcome ganesha_start_warm(struct ganesha *g, int64_t timeout_us, struct err *err)
+{
+	int64_t deadline = ganesha_now_us() + timeout_us;
+	bool grace;
+	enum outcome o;
+
+	if (ganesha_server_alive(g) && g->phase == PHASE_SERVING)
+		return OUTCOME_DONE;
+	if (ganesha_server_alive(g) && g->phase == PHASE_WARM &&
+	    ganesha_grace_active(g, &grace, timeout_us / 4, NULL) == OUTCOME_DONE)
+		return OUTCOME_DONE;
+	o = start(g, "ganesha.conf", CLIENTS_DB_TAKEOVER, true, deadline, err);
+	if (o == OUTCOME_DONE && ganesha_set_phase(g, PHASE_WARM, err) < 0)
+		o = start_failed(g);
+	return o;
+}
+
+/* ---- activation */
+
+static int read_db(const struct ganesha *g, enum clients_db db, struct client_set *out,
+		   struct err *err)
+{
+	char path[PATH_MAX];
+	int ret = clients_db_path(g->state_dir, g->group->name, db, path, sizeof(path), err);
+
+	return ret < 0 ? ret : clients_tree_read(path, -1, out, err);
+}
+
+/* A client that has found its way to the warm server has state there that a
+ * reclaim would trip over (COMPLETE_ALREADY). */
+static bool is_virgin(const struct ganesha *g)
+{
+	struct client_set set = {0};
+	bool virgin = read_db(g, CLIENTS_DB_RECOV, &set, NULL) == 0 && set.n == 0;
+
+	client_set_free(&set);
+	return virgin;
+}
+
+static int not_loaded(enum clients_op op, const struct client_entry *e, void *data)
+{
+	(void)data;
+	if (op == CLIENTS_ADD)
+		log_err("ganesha: did not load the record %.100s", e->text);
+	return op == CLIENTS_ADD;
+}
+
+/*
+ * Enters grace with the installed records. ganesha answers with success also
+ * when it could not read them, but it notes in v4old what it has read. Without
+ * a record there is nothing to reclaim, and nobody has to wait.
+ */
+static enum outcome enter_grace(struct ganesha *g, int64_t deadline, struct err *err)
+{
+	struct client_set installed = {0}, loaded = {0};
+	enum outcome o = OUTCOME_FAILED;
+	bool active = false;
+	char path[PATH_MAX];
+
+	if (read_db(g, CLIENTS_DB_TAKEOVER, &installed, err) < 0)
+		goto out;
+	if (installed.n == 0) {
+		if (clients_mark_set(g->state_dir, g->group->name, false, err) == 0)
+			o = OUTCOME_DONE;
+		goto out;
+	}
+	o = ganesha_dbus_grace(g->bus, "4:" CLIENTS_TAKEOVER_NODEID, deadline - ganesha_now_us(), err);
+	if (o == OUTCOME_DONE)
+		o = ganesha_dbus_get_grace(g->bus, &active, deadline - ganesha_now_us(), err);
+	if (o != OUTCOME_DONE)
+		goto out;
+	o = OUTCOME_FAILED;
+	if (!active)
+		err_set(err, ERR_REFUSED, EPROTO, where, "it is not in grace after grace was asked for");
+	else if (read_db(g, CLIENTS_DB_OLD, &loaded, err) == 0 &&
+		 clients_diff(&loaded, &installed, not_loaded, NULL))
+		err_set(err, ERR_REFUSED, EPROTO, where, "it did not load every client record");
+	else if (clients_mark_set(g->state_dir, g->group->name, false, err) == 0 &&
+		 clients_db_path(g->state_dir, g->group->name, CLIENTS_DB_TAKEOVER, path,
+				 sizeof(path), err) == 0 && clients_tree_clear(path, err) == 0)
+		o = OUTCOME_DONE; /* from here the databases of this tenure are the truth */
+out:
+	client_set_free(&installed);
+	client_set_free(&loaded);
+	return o;
+}
+
+static enum outcome add_export(struct ganesha *g, unsigned id, int64_t deadline, struct err *err)
+{
+	char name[32], path[PATH_MAX];
+	enum outcome o;
+	bool busy;
+
+	snprintf(name, sizeof(name), "export-%u.conf", id);
+	if (ganesha_path(g, name, path, sizeof(path), err) < 0)
+		return OUTCOME_FAILED;
+	for (;;) {
+		o = ganesha_dbus_add_export(g->bus, path, id, &busy, deadline - ganesha_now_us(), err);
+		if (o == OUTCOME_DONE || !busy || ganesha_now_us() > deadline)
+			return o;
+		nanosleep(&(struct timespec){.tv_nsec = RETRY_US * 1000L}, NULL);
+	}
+}
+
+static enum outcome check_exports(struct ganesha *g, int64_t deadline, struct err *err)
+{
+	unsigned present;
+	enum outcome o = ganesha_exports_present(g, &present, deadline - ganesha_now_us(), err);
+
+	if (o != OUTCOME_DONE || present == g->group->n_exports)
+		return o;
+	err_set(err, ERR_REFUSED, ENOENT, where, "%u of %zu exports are there", present,
+		g->group->n_exports);
+	err_remedy(err, "read %s", g->log_path);
+	return OUTCOME_FAILED;
+}
+
+static enum outcome activate_warm(struct ganesha *g, int64_t deadline, struct err *err)
+{
+	enum outcome o = open_bus(g, err);
+
+	if (o == OUTCOME_DONE && ganesha_set_phase(g, PHASE_ACTIVATING, err) < 0)
+		o = OUTCOME_FAILED;
+	if (o == OUTCOME_DONE)
+		o = enter_grace(g, deadline, err);
+	for (size_t i = 0; i < g->group->n_exports && o == OUTCOME_DONE; i++)
+		o = add_export(g, g->group->exports[i].id, deadline, err);
+	return o == OUTCOME_DONE ? check_exports(g, deadline, err) : o;
+}
+
+/* With the exports in its configuration: ganesha reads the records of its own
+ * directory, enters grace and only then exports and listens. */
+static enum outcome activate_cold(struct ganesha *g, int64_t deadline, struct err *err)
+{
+	enum outcome o = start(g, "cold.conf", CLIENTS_DB_RECOV, false, deadline, err);
+
+	if (o == OUTCOME_DONE && ganesha_set_phase(g, PHASE_ACTIVATING, err) < 0)
+		o = OUTCOME_FAILED;
+	if (o == OUTCOME_DONE)
+		o = check_exports(g, deadline, err);
+	return o == OUTCOME_DONE || start_failed(g) == OUTCOME_FAILED ? o : OUTCOME_UNKNOWN;
+}
+
+enum outcome ganesha_activate(struct ganesha *g, int64_t timeout_us, struct err *err)
+{
+	int64_t deadline = ganesha_now_us() + timeout_us;
+	bool served = g->phase == PHASE_SERVING || g->phase == PHASE_ACTIVATING;
+	struct err why = {0};
+	char text[600];
+	enum outcome o = OUTCOME_DONE;
+
+	if (served && ganesha_server_alive(g) && check_exports(g, deadline, NULL) == OUTCOME_DONE &&
+	    g->phase == PHASE_SERVING)
+		return OUTCOME_DONE;
+	if (served || !ganesha_server_alive(g) || g->phase != PHASE_WARM || !is_virgin(g)) {
+		o = kill_outcome(ganesha_server_kill(g, KILL_US, err));
+		if (o != OUTCOME_DONE)
+			return o;
+		o = ganesha_start_warm(g, timeout_us / 2, &why);
+	}
+	if (o == OUTCOME_DONE)
+		o = activate_warm(g, ganesha_now_us() + timeout_us / 2, &why);
+	if (o != OUTCOME_DONE) {
+		log_warn("ganesha %s: started cold, because: %s", g->group->name,
+			 err_format(&why, text, sizeof(text)));
+		o = activate_cold(g, deadline, err);
+	}
+	if (o == OUTCOME_DONE && ganesha_set_phase(g, PHASE_SERVING, err) < 0)
+		o = OUTCOME_UNKNOWN;
+	return o;
+}

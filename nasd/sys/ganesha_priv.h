@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Shared by sys/ganesha*.c only.
+ *
+ *   ganesha.c        the interface: warm, activate, stop, look
+ *   ganesha_proc.c   the two processes: bus and server
+ *   ganesha_files.c  what lies in run_dir/<group> and state_dir/<group>:
+ *                      bus.conf bus       the private bus
+ *                      ganesha.conf export-<id>.conf cold.conf
+ *                      ganesha.lock       ganesha's own pid file, which it locks
+ *                      ganesha.tenure     "<pid> <start time> <tenure> <phase>"
+ *                      server-epoch       (state_dir) the last server epoch used
+ *   ganesha_dbus.c   calls
+ */
+#ifndef NASD_SYS_GANESHA_PRIV_H
+#define NASD_SYS_GANESHA_PRIV_H
+
+#include <limits.h>
+#include <pthread.h>
+
+#include "child.h"
+#include "clients_tree.h"
+#include "conf.h"
+#include "ganesha.h"
+#include "ganesha_dbus.h"
+
+/* What this tenure has done; in the tenure file before it is done. */
+enum phase { PHASE_NONE, PHASE_STARTING, PHASE_WARM, PHASE_ACTIVATING, PHASE_SERVING };
+
+enum { GANESHA_DIR_MAX = PATH_MAX - 64 };
+
+struct ganesha {
+	const struct conf_group *group;
+	int node;
+	char run_dir[GANESHA_DIR_MAX];   /* with the group */
+	char state_dir[GANESHA_DIR_MAX]; /* without it */
+	char log_path[PATH_MAX];
+	char program[CONF_PATH_MAX], bus_program[CONF_PATH_MAX], plugins_dir[CONF_PATH_MAX];
+
+	/* the caller's thread only */
+	struct child_proc bus_proc; /* pidfd -1: none */
+	struct sd_bus *bus;
+
+	pthread_mutex_t lock;       /* for what follows; never held over a wait */
+	struct child_proc server;   /* pidfd -1: none */
+	enum phase phase;
+	uint64_t tenure;            /* its server epoch */
+	char reason[160];
+};
+
+/* ---- ganesha_files.c */
+int ganesha_path(const struct ganesha *g, const char *name, char *buf, size_t size, struct err *err);
+int ganesha_write_configs(const struct ganesha *g, struct err *err);
+int ganesha_next_epoch(const struct ganesha *g, uint64_t *epoch, struct err *err);
+int ganesha_tenure_write(const struct ganesha *g, struct err *err);
+void ganesha_tenure_remove(const struct ganesha *g);
+struct tenure_record {
+	pid_t pid;
+	uint64_t start_time, tenure;
+	enum phase phase;
+};
+/* 0, or -ENOENT when there is none or it is no tenure file. */
+int ganesha_tenure_read(const struct ganesha *g, struct tenure_record *out);
+
+/*
+ * Gathers the records of all databases into one and empties the others, so
+ * that none is lost to a new tenure and none counts twice (ganesha would wait
+ * for it to reclaim twice).
+ */
+int ganesha_gather_records(const struct ganesha *g, enum clients_db into, struct err *err);
+
+/* ---- ganesha_proc.c */
+int64_t ganesha_now_us(void);
+
+/* Finds the processes of an earlier nasd. */
+void ganesha_adopt(struct ganesha *g);
+
+int ganesha_bus_start(struct ganesha *g, int64_t deadline, struct err *err);
+int ganesha_bus_stop(struct ganesha *g, int64_t timeout_us, struct err *err);
+
+/* Spawns the server with that configuration file; it is STARTING then. */
+int ganesha_server_spawn(struct ganesha *g, const char *config, struct err *err);
+
+/* Waits until it listens (and, with dbus, answers there), or has ended. */
+int ganesha_server_wait(struct ganesha *g, bool dbus, int64_t deadline, struct err *err);
+
+/* KILL and wait. 0 when there is none. */
+int ganesha_server_kill(struct ganesha *g, int64_t timeout_us, struct err *err);
+
+/* Sets phase and tenure file. */
+int ganesha_set_phase(struct ganesha *g, enum phase phase, struct err *err);
+
+bool ganesha_server_alive(const struct ganesha *g);
+
+#endif

@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+
+#include "cleanup.h"
+#include "ganesha_priv.h"
+#include "log.h"
+
+enum {
+	POLL_US = 2000,         /* between looks at a starting program */
+	CALL_US = 1000000,
+	BUS_ENDS_US = 2000000,
+};
+
+static const char *where = "ganesha";
+
+int64_t ganesha_now_us(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
+static void pause_us(long us)
+{
+	nanosleep(&(struct timespec){.tv_nsec = us * 1000}, NULL);
+}
+
+bool ganesha_server_alive(const struct ganesha *g)
+{
+	return g->server.pidfd >= 0 && !child_ended(g->server.pidfd);
+}
+
+/* ---- state */
+
+static void set_reason(struct ganesha *g, const char *reason)
+{
+	snprintf(g->reason, sizeof(g->reason), "%s", reason);
+}
+
+int ganesha_set_phase(struct ganesha *g, enum phase phase, struct err *err)
+{
+	int ret;
+
+	pthread_mutex_lock(&g->lock);
+	g->phase = phase;
+	set_reason(g, "");
+	ret = ganesha_tenure_write(g, err);
+	pthread_mutex_unlock(&g->lock);
+	return ret;
+}
+
+static void forget_server(struct ganesha *g, const char *reason)
+{
+	pthread_mutex_lock(&g->lock);
+	child_proc_release(&g->server);
+	g->server = (struct child_proc){.pidfd = -1};
+	g->phase = PHASE_NONE;
+	g->tenure = 0;
+	set_reason(g, reason);
+	pthread_mutex_unlock(&g->lock);
+	ganesha_tenure_remove(g);
+}
+
+/* ---- adoption */
+
+/* A server whose nasd died before it wrote the tenure file still holds the lock
+ * on its own pid file. */
+static pid_t lock_holder(const struct ganesha *g)
+{
+	struct flock l = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	char path[PATH_MAX];
+	AUTO_CLOSE int fd = -1;
+
+	if (ganesha_path(g, "ganesha.lock", path, sizeof(path), NULL) < 0)
+		return 0;
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	if (fd < 0 || fcntl(fd, F_GETLK, &l) < 0 || l.l_type == F_UNLCK)
+		return 0;
+	return l.l_pid;
+}
+
+static void adopt_server(struct ganesha *g)
+{
+	struct tenure_record t = {0};
+	pid_t holder = lock_holder(g);
+	struct child_proc p = {.pidfd = -1};
+
+	if (ganesha_tenure_read(g, &t) == 0 &&
+	    child_adopt(t.pid, t.start_time, g->program, &p, NULL) == 0) {
+		log_info("ganesha %s: found again, pid %d, tenure %" PRIu64, g->group->name,
+			 (int)t.pid, t.tenure);
+	} else if (holder > 0 &&
+		   child_adopt(holder, child_start_time(holder), g->program, &p, NULL) == 0) {
+		log_warn("ganesha %s: found pid %d, of a tenure nobody knows", g->group->name,
+			 (int)holder);
+		t = (struct tenure_record){.phase = PHASE_ACTIVATING};
+	} else {
+		return;
+	}
+	pthread_mutex_lock(&g->lock);
+	g->server = p;
+	g->tenure = t.tenure;
+	g->phase = t.phase;
+	set_reason(g, t.phase == PHASE_ACTIVATING ? "its activation was cut short" : "");
+	pthread_mutex_unlock(&g->lock);
+}
+
+/* Connects to the bus's socket; -1 when nobody listens. *pid: who does. */
+static int bus_connect(const struct ganesha *g, pid_t *pid)
+{
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
+	struct ucred who = {0};
+	socklen_t len = sizeof(who);
+	AUTO_CLOSE int fd = -1;
+
+	if (ganesha_path(g, "bus", a.sun_path, sizeof(a.sun_path), NULL) < 0)
+		return -1;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 || connect(fd, (struct sockaddr *)&a, sizeof(a)) < 0 ||
+	    getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) < 0)
+		return -1;
+	*pid = who.pid;
+	return take_fd(&fd);
+}
+
+/* The bus needs no file of ours: who listens on the socket is it. */
+static bool bus_up(struct ganesha *g)
+{
+	pid_t pid;
+	AUTO_CLOSE int fd = bus_connect(g, &pid);
+
+	if (fd < 0)
+		return false;
+	if (g->bus_proc.pidfd >= 0 && g->bus_proc.pid == pid)
+		return true;
+	child_proc_release(&g->bus_proc);
+	g->bus_proc = (struct child_proc){.pidfd = -1};
+	return child_adopt(pid, child_start_time(pid), g->bus_program, &g->bus_proc, NULL) == 0;
+}
+
+void ganesha_adopt(struct ganesha *g)
+{
+	(void)bus_up(g);
+	adopt_server(g);
+}
+
+/* ---- the bus */
+
+int ganesha_bus_start(struct ganesha *g, int64_t deadline, struct err *err)
+{
+	char config[PATH_MAX], arg[PATH_MAX + 16], sock[PATH_MAX];
+	const char *const argv[] = {g->bus_program, "--nofork", "--nopidfile", "--nosyslog", arg, NULL};
+	int ret;
+
+	if (bus_up(g))
+		return 0;
+	ret = ganesha_path(g, "bus.conf", config, sizeof(config), err);
+	if (ret == 0)
+		ret = ganesha_path(g, "bus", sock, sizeof(((struct sockaddr_un *)0)->sun_path), err);
+	if (ret < 0)
+		return ret;
+	snprintf(arg, sizeof(arg), "--config-file=%s", config);
+	unlink(sock);
+	ganesha_dbus_close(&g->bus);
+	child_proc_release(&g->bus_proc);
+	g->bus_proc = (struct child_proc){.pidfd = -1};
+	ret = child_spawn_daemon(g->bus_program, argv, NULL, g->log_path, &g->bus_proc, err);
+	while (ret == 0 && !bus_up(g)) {
+		if (child_ended(g->bus_proc.pidfd))
+			return err_set(err, ERR_SYSTEM, EIO, where, "dbus-daemon ended at once, see %s",
+				       g->log_path);
+		if (ganesha_now_us() > deadline)
+			return err_set(err, ERR_TIMEOUT, ETIMEDOUT, where, "dbus-daemon does not listen");
+		pause_us(POLL_US);
+	}
+	return ret;
+}
+
+int ganesha_bus_stop(struct ganesha *g, int64_t timeout_us, struct err *err)
+{
+	int ret = 0;
+
+	ganesha_dbus_close(&g->bus);
+	if (bus_up(g))
+		ret = child_kill(g->bus_proc.pidfd, SIGTERM,
+				 (uint64_t)(timeout_us < BUS_ENDS_US ? timeout_us : BUS_ENDS_US), err);
+	child_proc_release(&g->bus_proc);
+	g->bus_proc = (struct child_proc){.pidfd = -1};
+	return ret;
+}
+
+/* ---- the server */
+
+int ganesha_server_spawn(struct ganesha *g, const char *config, struct err *err)
+{
+	char conf[PATH_MAX], lock[PATH_MAX], epoch_text[24], bus[PATH_MAX + 48];
+	const char *const argv[] = {g->program, "-F", "-f", conf, "-L", g->log_path, "-N", "NIV_EVENT",
+				    "-p", lock, "-E", epoch_text, "-I", CLIENTS_OWN_NODEID, NULL};
+	const char *const envp[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", bus, NULL};
+	struct child_proc p = {.pidfd = -1};
+	uint64_t epoch;
+	int ret = ganesha_path(g, config, conf, sizeof(conf), err);
+
+	if (ret == 0)
+		ret = ganesha_path(g, "ganesha.lock", lock, sizeof(lock), err);
+	if (ret == 0)
+		ret = ganesha_next_epoch(g, &epoch, err);
+	if (ret < 0)
+		return ret;
+	snprintf(epoch_text, sizeof(epoch_text), "%" PRIu64, epoch);
+	snprintf(bus, sizeof(bus), "DBUS_SYSTEM_BUS_ADDRESS=unix:path=%s/bus", g->run_dir);
+	ret = child_spawn_daemon(g->program, argv, envp, g->log_path, &p, err);
+	if (ret < 0)
+		return ret;
+	pthread_mutex_lock(&g->lock);
+	g->server = p;
+	g->tenure = epoch;
+	pthread_mutex_unlock(&g->lock);
+	return ganesha_set_phase(g, PHASE_STARTING, err);
+}
+
+/* Somebody listens on the port: our server, since a second one could not. */
+static bool port_open(const struct ganesha *g)
+{
+	const struct conf_nfs *nfs = &g->group->nfs;
+	struct sockaddr_in a4 = {.sin_family = AF_INET, .sin_port = htons(nfs->port),
+				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_in6 a6 = {.sin6_family = AF_INET6, .sin6_port = htons(nfs->port)};
+	bool six = nfs->bind.family == AF_INET6;
+	AUTO_CLOSE int fd = socket(six ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (nfs->bind.family == AF_INET)
+		memcpy(&a4.sin_addr, nfs->bind.bytes, 4);
+	else if (six)
+		memcpy(&a6.sin6_addr, nfs->bind.bytes, 16);
+	if (fd < 0)
+		return false;
+	return connect(fd, six ? (struct sockaddr *)&a6 : (struct sockaddr *)&a4,
+		       six ? sizeof(a6) : sizeof(a4)) == 0;
+}
+
+static bool dbus_answers(struct ganesha *g)
+{
+	char sock[PATH_MAX];
+	bool grace;
+
+	return ganesha_path(g, "bus", sock, sizeof(sock), NULL) == 0 &&
+	       ganesha_dbus_open(&g->bus, sock, NULL) == 0 &&
+	       ganesha_dbus_get_grace(g->bus, &grace, CALL_US, NULL) == OUTCOME_DONE;
+}
+
+int ganesha_server_wait(struct ganesha *g, bool dbus, int64_t deadline, struct err *err)
+{
+	bool port = false;
+
+	for (;;) {
+		if (!ganesha_server_alive(g)) {
+			err_set(err, ERR_SYSTEM, EIO, where, "the server ended while it started");
+			err_remedy(err, "read %s", g->log_path);
+			return -EIO;
+		}
+		port = port || port_open(g);
+		if (port && (!dbus || dbus_answers(g)))
+			return 0;
+		if (ganesha_now_us() > deadline)
+			return err_set(err, ERR_TIMEOUT, ETIMEDOUT, where, "the server does not %s",
+				       port ? "answer on D-Bus" : "listen");
+		pause_us(POLL_US);
+	}
+}
+
+int ganesha_server_kill(struct ganesha *g, int64_t timeout_us, struct err *err)
+{
+	int ret;
+
+	if (g->server.pidfd < 0)
+		return 0;
+	ret = child_kill(g->server.pidfd, SIGKILL, (uint64_t)(timeout_us > 0 ? timeout_us : 0), err);
+	if (ret == 0)
+		forget_server(g, "stopped");
+	return ret;
+}
