@@ -104,6 +104,8 @@ int drbd_query_resource(const char *resource, struct drbd_status *status, struct
  *   ERR_TIMEOUT, -ETIMEDOUT: no answer within timeout_ms; the outcome is
  *      UNKNOWN: query before doing anything else. (Becoming Primary without a
  *      connection runs the fence-peer handler, and waits for it.)
+ * The kernel cannot be told to give up: after a timeout a detached thread of
+ * this process stays until DRBD has answered.
  * force allows becoming Primary with inconsistent or outdated data (never part
  * of an automatic decision).
  */
