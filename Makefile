@@ -89,6 +89,20 @@ $(B)/unit/%: $(B)/tests/unit/%.o $(ARCHIVES) $(B)/tests/lab/guest.a
 check: $(UNIT)
 	@tests/unit/run $(UNIT)
 
+# ---- install: what a NAS node needs
+DIRS = sbin bin share/man/man5 share/man/man8 share/bash-completion/completions share/doc/nasd lib/systemd/system
+.PHONY: install
+install: all
+	@for d in $(DIRS); do install -d $(DESTDIR)$(prefix)/$$d; done
+	@install -d $(DESTDIR)$(sysconfdir)/nasd
+	install -m 755 $(B)/sbin/nasd $(DESTDIR)$(prefix)/sbin/nasd
+	install -m 755 $(B)/bin/nasctl $(DESTDIR)$(prefix)/bin/nasctl
+	install -m 644 configs/man/*.5 $(DESTDIR)$(prefix)/share/man/man5/
+	install -m 644 configs/man/*.8 $(DESTDIR)$(prefix)/share/man/man8/
+	install -m 644 configs/systemd/nasd.service $(DESTDIR)$(prefix)/lib/systemd/system/
+	install -m 644 configs/bash-completion/nasctl $(DESTDIR)$(prefix)/share/bash-completion/completions/
+	install -m 644 configs/nasd.conf.example README.md $(DESTDIR)$(prefix)/share/doc/nasd/
+
 .PHONY: clean
 clean:
 	rm -rf $(B)

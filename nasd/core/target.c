@@ -23,7 +23,8 @@ void target_prepare(struct group_core *g, int64_t now, uint64_t epoch)
 		refuse(g, epoch, "reserve", "not standing by", "see 'nasctl status' there");
 		return;
 	}
-	if (epoch <= g->j.max_epoch) {
+	/* its own HELLO may have shown us this very epoch already */
+	if (epoch <= g->j.epoch || epoch < g->j.max_epoch) {
 		refuse(g, epoch, "reserve", "the epoch has been used already", "try again");
 		return;
 	}
