@@ -41,7 +41,7 @@ void effects_free(struct effects *fx);
  * Runs a step (OP_RUN), or looks whether its effect is in place (OP_VERIFY).
  *
  *   OP_RUN     DONE: the effect is in place now (also when it was before; the
- *              detail then begins with "already"). FAILED: it is not, and the
+ *              detail then mostly begins with "already"). FAILED: it is not, and the
  *              world is as if the step had not run, but for parts that running
  *              the step (or its inverse) again puts right; e says why. UNKNOWN:
  *              a timeout or an error after which only OP_VERIFY knows.

@@ -130,22 +130,18 @@ enum outcome address_add_run(struct effects *fx, struct word *w)
 	char text[EFFECTS_DETAIL_MAX] = "";
 	struct err why = { 0 };
 	struct word look = { text, &why };
-	size_t present;
 
 	/* An address without the export behind it gives the clients ESTALE, which
 	 * a guest never gets over. */
 	if (exports_served(fx, &look) != OUTCOME_DONE)
 		return refuse(w, "addresses", "export first", "not all exports are served: %.200s", why.msg);
-	if (addresses_present(fx, &present, w->err) < 0)
-		return OUTCOME_UNKNOWN;
 	for (size_t i = 0; i < fx->n_addrs; i++) {
 		int r = net_addr_add(&fx->addrs[i], w->err);
 
 		if (r < 0)
 			return r == -ENODEV || r == -EEXIST ? OUTCOME_FAILED : outcome_of_error(w->err);
 	}
-	SAY(w, "%s%zu address%s", present == fx->n_addrs ? "already: " : "", fx->n_addrs,
-	    fx->n_addrs == 1 ? "" : "es");
+	SAY(w, "%zu address%s", fx->n_addrs, fx->n_addrs == 1 ? "" : "es");
 	return OUTCOME_DONE;
 }
 

@@ -16,12 +16,14 @@ enum {
 
 /* ---- filesystem */
 
-static void collect_uuid(struct effects *fx, bool primary, struct facts *out)
+/* From the lower disk where sysfs names it: the Secondary cannot be opened, and
+ * the Primary must not be, or it could not become Secondary meanwhile. */
+static void collect_uuid(struct effects *fx, struct facts *out)
 {
 	char lower[FS_WHERE_MAX], uuid[FS_UUID_MAX];
 	const char *device = fx->fs.device;
 
-	if (!primary && drbd_dev_lower_disk(&fx->group->drbd, lower, sizeof(lower)))
+	if (drbd_dev_lower_disk(&fx->group->drbd, lower, sizeof(lower)))
 		device = lower;
 	if (filesystem_uuid(device, fx->fs.type, uuid, NULL) == 0)
 		snprintf(out->fs_uuid, sizeof(out->fs_uuid), "%s", uuid);
@@ -32,7 +34,7 @@ static void collect_filesystem(struct effects *fx, struct facts *out)
 	struct filesystem_state st;
 
 	filesystem_dirty(&out->dirty_bytes, NULL);
-	collect_uuid(fx, !out->drbd_known || strcmp(out->drbd_role, "Primary") == 0, out);
+	collect_uuid(fx, out);
 	if (filesystem_look(&fx->fs, &st, NULL) < 0)
 		return;
 	out->mount_dir_exists = st.point_exists;
