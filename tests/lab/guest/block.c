@@ -88,7 +88,7 @@ static uint32_t block_sum(const struct block_codec *codec, const unsigned char *
 {
 	uint32_t crc = crc_update(codec, 0xffffffffU, p, OFF_CRC);
 
-	return ~crc_update(codec, crc, p + OFF_CRC + 4, BLOCK_SIZE - OFF_CRC - 4);
+	return ~crc_update(codec, crc, p + OFF_CRC + 4, PROBE_BLOCK - OFF_CRC - 4);
 }
 
 void block_fill(const struct block_codec *codec, void *buf, const struct block_head *head)
@@ -104,7 +104,7 @@ void block_fill(const struct block_codec *codec, void *buf, const struct block_h
 	put64(p + OFF_MONO, head->mono_ns);
 	put64(p + OFF_WALL, head->wall_ns);
 	put64(p + OFF_CRC, 0);
-	for (size_t off = OFF_DATA; off < BLOCK_SIZE; off += 8) {
+	for (size_t off = OFF_DATA; off < PROBE_BLOCK; off += 8) {
 		x ^= x << 13;
 		x ^= x >> 7;
 		x ^= x << 17;

@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define BLOCK_SIZE 4096U
+#define PROBE_BLOCK 4096U /* not BLOCK_SIZE: <linux/fs.h> has another one */
 
 /* What a look at one block found. */
 enum block_state {
@@ -46,7 +46,7 @@ void block_codec_init(struct block_codec *codec);
 /* CRC32C (Castagnoli, RFC 3720 appendix B.4) of len bytes. */
 uint32_t block_crc32c(const struct block_codec *codec, const void *data, size_t len);
 
-/* Fill all BLOCK_SIZE bytes at buf; the payload depends on run and seq alone. */
+/* Fill all PROBE_BLOCK bytes at buf; the payload depends on run and seq alone. */
 void block_fill(const struct block_codec *codec, void *buf, const struct block_head *head);
 
 /*

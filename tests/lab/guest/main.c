@@ -17,6 +17,7 @@
 #include "lock.h"
 #include "options.h"
 #include "report.h"
+#include "summary.h"
 #include "verify.h"
 #include "view.h"
 #include "writer.h"
@@ -115,6 +116,7 @@ static int run_payload(struct run *run, bool guest)
 	writer_run(&run->writer);
 	atomic_store(&run->heartbeat.end, true);
 	pthread_join(beat, NULL);
+	summary_report(&run->writer, "summary", &run->writer.total); /* the last line */
 	report_drain(&run->report, 5000);
 	return writer_clean(&run->writer) ? 0 : 1;
 }

@@ -43,11 +43,12 @@ int options_parse_size(const char *text, uint64_t *out)
 	if (parse_digits(text, &end, out))
 		return -1;
 	if (*end) {
-		const char *unit = strchr("KMG", *end);
+		static const char units[] = "KMG";
+		const char *unit = strchr(units, *end);
 
 		if (!unit || end[1])
 			return -1;
-		shift = 10U * (unsigned)(unit - "KMG" + 1);
+		shift = 10U * (unsigned)(unit - units + 1);
 	}
 	if (*out > (UINT64_MAX >> shift))
 		return -1;
@@ -99,7 +100,7 @@ static int parse_value(struct options *opt, const char *key, const char *value)
 		return value[strcspn(value, "\"\\ =")] || !*value ? -1 : 0;
 	}
 	if (strcmp(key, "--size") == 0)
-		return options_parse_size(value, &opt->size) || opt->size < BLOCK_SIZE ? -1 : 0;
+		return options_parse_size(value, &opt->size) || opt->size < PROBE_BLOCK ? -1 : 0;
 	if (strcmp(key, "--pace") == 0)
 		return parse_ms(value, &opt->pace_ns) || opt->pace_ns == 0 ? -1 : 0;
 	if (strcmp(key, "--beat") == 0)

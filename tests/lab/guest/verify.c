@@ -69,7 +69,7 @@ int verify_main(int argc, char **argv)
 	struct verify v = { 0 };
 	static struct block_codec codec; /* 8 KiB; const once filled */
 	uint64_t bad = 0;
-	void *buf = aligned_alloc(BLOCK_SIZE, BLOCK_SIZE);
+	void *buf = aligned_alloc(PROBE_BLOCK, PROBE_BLOCK);
 	int fd;
 
 	if (!buf || parse(&v, argc, argv)) {
@@ -84,7 +84,7 @@ int verify_main(int argc, char **argv)
 		struct block_head head;
 		enum block_state state;
 
-		if (pread(fd, buf, BLOCK_SIZE, (off_t)(i * BLOCK_SIZE)) != (ssize_t)BLOCK_SIZE) {
+		if (pread(fd, buf, PROBE_BLOCK, (off_t)(i * PROBE_BLOCK)) != (ssize_t)PROBE_BLOCK) {
 			fprintf(stderr, "probe: %s: block %" PRIu64 ": short or failed read\n", v.file, i);
 			close(fd);
 			free(buf);

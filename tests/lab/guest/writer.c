@@ -70,8 +70,8 @@ int writer_open(struct writer *w, const struct options *opt, struct report *repo
 	block_codec_init(&w->codec);
 	if (getrandom(&w->run, sizeof(w->run), GRND_NONBLOCK) != (ssize_t)sizeof(w->run))
 		w->run = clock_wall_ns() ^ (clock_mono_ns() << 20); /* early in a guest's life */
-	w->buf = aligned_alloc(BLOCK_SIZE, BLOCK_SIZE);
-	w->bulk = aligned_alloc(BLOCK_SIZE, (size_t)BLOCK_SIZE * BULK_BLOCKS);
+	w->buf = aligned_alloc(PROBE_BLOCK, PROBE_BLOCK);
+	w->bulk = aligned_alloc(PROBE_BLOCK, (size_t)PROBE_BLOCK * BULK_BLOCKS);
 	if (!w->buf || !w->bulk)
 		return fail(w, "memory", ENOMEM);
 	w->fd = open(opt->file, flags, 0644);
@@ -80,7 +80,7 @@ int writer_open(struct writer *w, const struct options *opt, struct report *repo
 	rc = find_size(w, &size);
 	if (rc)
 		return rc;
-	w->blocks = size / BLOCK_SIZE;
+	w->blocks = size / PROBE_BLOCK;
 	if (opt->lock) {
 		rc = lock_watch_open(locks, opt->file, &opt->lock_range);
 		if (rc)
@@ -132,9 +132,9 @@ static bool write_next(struct writer *w)
 	int err;
 
 	block_fill(&w->codec, w->buf, &head);
-	n = pwrite(w->fd, w->buf, BLOCK_SIZE, (off_t)(seq % w->blocks * BLOCK_SIZE));
+	n = pwrite(w->fd, w->buf, PROBE_BLOCK, (off_t)(seq % w->blocks * PROBE_BLOCK));
 	err = n < 0 ? errno : EIO;
-	if (n == (ssize_t)BLOCK_SIZE) {
+	if (n == (ssize_t)PROBE_BLOCK) {
 		uint64_t now = clock_mono_ns();
 
 		atomic_store(&w->acked, seq);
@@ -172,10 +172,10 @@ static void judge(struct writer *w, const unsigned char *block, uint64_t index)
 static bool read_back(struct writer *w, unsigned char *buf, uint64_t first, uint64_t count)
 {
 	uint64_t began = clock_mono_ns();
-	ssize_t n = pread(w->fd, buf, count * BLOCK_SIZE, (off_t)(first * BLOCK_SIZE));
+	ssize_t n = pread(w->fd, buf, count * PROBE_BLOCK, (off_t)(first * PROBE_BLOCK));
 	int err = n < 0 ? errno : EIO;
 
-	if (n == (ssize_t)(count * BLOCK_SIZE)) {
+	if (n == (ssize_t)(count * PROBE_BLOCK)) {
 		if (count == 1) {
 			uint64_t took = clock_mono_ns() - began;
 
@@ -185,7 +185,7 @@ static bool read_back(struct writer *w, unsigned char *buf, uint64_t first, uint
 		w->section.reads += count;
 		w->total.reads += count;
 		for (uint64_t i = 0; i < count; i++)
-			judge(w, buf + i * BLOCK_SIZE, first + i);
+			judge(w, buf + i * PROBE_BLOCK, first + i);
 		return true;
 	}
 	if (n < 0 && err == EINTR)
@@ -261,7 +261,6 @@ void writer_run(struct writer *w)
 		clock_sleep_until(due);
 	}
 	verify_all(w);
-	summary_report(w, "summary", &w->total);
 }
 
 bool writer_clean(const struct writer *w)

@@ -56,7 +56,7 @@ struct writer {
 int writer_open(struct writer *w, const struct options *opt, struct report *report,
 		struct lock_watch *locks);
 
-/* Write until told to stop or the time is up; verify everything; summarise. */
+/* Write until told to stop or the time is up; then verify everything. */
 void writer_run(struct writer *w);
 
 /* True when nothing went wrong: no error, no bad block, no lost lock. */
