@@ -255,6 +255,7 @@ enum outcome export_run(struct effects *fx, struct word *w)
 	char text[EFFECTS_DETAIL_MAX] = "";
 	struct word look = { text, &ignored };
 	size_t records = 0;
+	int64_t start, installed;
 
 	if (o != OUTCOME_DONE)
 		return o;
@@ -267,14 +268,18 @@ enum outcome export_run(struct effects *fx, struct word *w)
 	if (st.state == SERVER_SERVING &&
 	    (o = ganesha_stop(fx->ganesha, patience_us(fx), w->err)) != OUTCOME_DONE)
 		return o;
+	start = effects_now_us();
 	if (install_records(fx, &records, w->err) < 0)
 		return OUTCOME_FAILED;
+	installed = effects_now_us();
 	o = ganesha_activate(fx->ganesha, patience_us(fx), w->err);
 	if (o != OUTCOME_DONE)
 		return o;
 	look_at_server(fx, &st);
 	note_exports(fx, st.tenure, (unsigned)fx->group->n_exports);
-	SAY(w, "%zu export%s, %zu client%s may reclaim", fx->group->n_exports,
-	    fx->group->n_exports == 1 ? "" : "s", records, records == 1 ? "" : "s");
+	SAY(w, "%zu export%s, %zu client%s may reclaim; records %.1f ms, server %.1f ms",
+	    fx->group->n_exports, fx->group->n_exports == 1 ? "" : "s", records,
+	    records == 1 ? "" : "s", (double)(installed - start) / 1e3,
+	    (double)(effects_now_us() - installed) / 1e3);
 	return OUTCOME_DONE;
 }
