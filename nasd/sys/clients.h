@@ -50,8 +50,12 @@ int clients_diff(const struct client_set *old, const struct client_set *now,
 
 /* ---- the active's side */
 
-/* Reads ganesha's database of the group (RECORDs). A directory that vanishes
- * meanwhile is no error; one that does not exist is an empty set. */
+/*
+ * Reads what this node itself knows of the group's clients (RECORDs): those that
+ * ganesha has, those that may still reclaim, and those installed for the next
+ * grace. Replaces *out. A directory that vanishes meanwhile is no error; one
+ * that does not exist is empty.
+ */
 int clients_read_database(const char *state_dir, const char *group, struct client_set *out,
 			  struct err *err);
 
@@ -91,10 +95,12 @@ int clients_replica_apply(struct clients_replica *r, const struct msg_clients *m
 const struct client_set *clients_replica_set(const struct clients_replica *r);
 
 /*
- * Puts the replicated records where ganesha_activate's grace reads them, and
- * removes others from there. Call while this node's server is warm or down,
- * before ganesha_activate; idempotent. set may also be what
- * clients_read_database gave (a takeover of one's own records after a restart).
+ * Puts the set's records where ganesha_activate's grace reads them, in place of
+ * whatever is there, and of what this node's own earlier tenures left: from here
+ * to the activation they are all that clients_read_database finds. Call while
+ * this node's server is warm or down, before ganesha_activate; idempotent, and
+ * next to free when nothing changed, so do it before the freeze as well. For a
+ * takeover of one's own clients (roll-back, restart) it need not be called.
  */
 int clients_install(const char *state_dir, const char *group, const struct client_set *set,
 		    struct err *err);

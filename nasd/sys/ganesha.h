@@ -8,6 +8,9 @@
  *
  *     down --start_warm--> starting --> warm --activate--> serving --stop--> down
  *
+ * The server lives and dies with its bus (libdbus ends a program that loses the
+ * system bus), so a dead bus shows as a dead server.
+ *
  * A warm server listens and has no export. A server that has served is never
  * warm again ("one process, one tenure"): stop it and start it afresh.
  *
@@ -76,8 +79,10 @@ enum outcome ganesha_stop_all(struct ganesha *g, int64_t timeout_us, struct err 
 /*
  * Starts to serve: grace with the records that clients_install put in place,
  * then all exports. The filesystem must be mounted. From the first export on, a
- * known client may reclaim, and nobody else gets an open or a lock. A server
- * that has served is stopped and started first. A server that is not warm, or
+ * known client may reclaim, and nobody else gets an open or a lock until the
+ * last of them has, plus up to half a lease (ganesha looks only then), or until
+ * the grace period is over. Without a record there is no grace. A server that
+ * has served is stopped and started first. A server that is not warm, or
  * does not take an export over D-Bus, is started with the exports in its
  * configuration (slower, the same promises). Done: every export is present.
  */

@@ -156,6 +156,21 @@ void ganesha_adopt(struct ganesha *g)
 
 /* ---- the bus */
 
+/*
+ * libdbus ends a program that loses the system bus, without a word: whoever
+ * kills the bus has killed the server. So the kernel shall not choose either.
+ */
+static void spare_from_oom(pid_t pid)
+{
+	char path[40];
+	AUTO_CLOSE int fd = -1;
+
+	snprintf(path, sizeof(path), "/proc/%d/oom_score_adj", (int)pid);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0 || write(fd, "-1000", 5) != 5)
+		log_info("ganesha: cannot spare pid %d from the OOM killer", (int)pid);
+}
+
 int ganesha_bus_start(struct ganesha *g, int64_t deadline, struct err *err)
 {
 	char config[PATH_MAX], arg[PATH_MAX + 16], sock[PATH_MAX];
@@ -175,6 +190,8 @@ int ganesha_bus_start(struct ganesha *g, int64_t deadline, struct err *err)
 	child_proc_release(&g->bus_proc);
 	g->bus_proc = (struct child_proc){.pidfd = -1};
 	ret = child_spawn_daemon(g->bus_program, argv, NULL, g->log_path, &g->bus_proc, err);
+	if (ret == 0)
+		spare_from_oom(g->bus_proc.pid);
 	while (ret == 0 && !bus_up(g)) {
 		if (child_ended(g->bus_proc.pidfd))
 			return err_set(err, ERR_SYSTEM, EIO, where, "dbus-daemon ended at once, see %s",
@@ -222,6 +239,7 @@ int ganesha_server_spawn(struct ganesha *g, const char *config, struct err *err)
 	ret = child_spawn_daemon(g->program, argv, envp, g->log_path, &p, err);
 	if (ret < 0)
 		return ret;
+	spare_from_oom(p.pid);
 	pthread_mutex_lock(&g->lock);
 	g->server = p;
 	g->tenure = epoch;
