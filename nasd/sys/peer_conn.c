@@ -212,7 +212,7 @@ static bool take_frames(struct peer_conn *c)
 	struct peer_msg msg;
 	struct frame frame;
 	struct err e;
-	int ret;
+	int ret = 0;
 
 	err_clear(&e);
 	while (c->state == CONN_OPEN && (ret = frame_next(&c->decoder, &frame, &e)) > 0) {
