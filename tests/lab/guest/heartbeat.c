@@ -29,6 +29,8 @@ static void obey(struct heartbeat *hb, const char *line)
 		atomic_store(&hb->writer->stop, true);
 	else if (strcmp(line, "mark") == 0)
 		atomic_store(&hb->writer->mark, true);
+	else if (strcmp(line, "report") == 0)
+		atomic_store(&hb->writer->show, true);
 	else if (strncmp(line, "time ", 5) == 0)
 		obey_time(hb, line + 5);
 	else if (*line)

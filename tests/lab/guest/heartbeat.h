@@ -5,6 +5,7 @@
  * the commands that come in on the channel:
  *
  *   stop       verify everything, print the summary, end
+ *   report     print the figures since the start
  *   mark       print the figures since the last mark and start new ones
  *   time US    set the clock (guests only; it has just been restored from an
  *              RTC of one second's resolution, or stood still in a live move)

@@ -6,7 +6,7 @@
 struct writer;
 struct writer_stats;
 
-/* Kind is "summary" (the last line of a run) or "section". */
+/* Kind is "summary" (the last line of a run), "report" (so far) or "section". */
 void summary_report(struct writer *w, const char *kind, const struct writer_stats *s);
 
 #endif

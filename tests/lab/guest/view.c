@@ -151,8 +151,6 @@ static void print_section(struct view *v)
 		g->over[0], gaps_limit_ms[1], g->over[1], gaps_limit_ms[2], g->over[2],
 		gaps_limit_ms[3], g->over[3], gaps_limit_ms[4], g->over[4],
 		(double)g->longest_ns / 1e6, g->longest_wall_ns / NS_PER_US);
-	v->beats = v->lost = v->repeats = 0;
-	gaps_clear(&v->gaps);
 }
 
 static void note_beat(struct view *v, uint64_t n, uint64_t mono, uint64_t wall)
@@ -252,8 +250,12 @@ static void obey(struct view *v, const char *line)
 		return;
 	}
 	fprintf(v->log, "rx_us=%" PRIu64 " ev=view-command text=%s\n", clock_wall_ns() / NS_PER_US, line);
-	if (strcmp(line, "mark") == 0)
+	if (strcmp(line, "mark") == 0 || strcmp(line, "report") == 0)
 		print_section(v);
+	if (strcmp(line, "mark") == 0) {
+		v->beats = v->lost = v->repeats = 0;
+		gaps_clear(&v->gaps);
+	}
 	snprintf(out, sizeof(out), "%s\n", line);
 	for (int i = 0; i < MAX_CONN; i++)
 		if (v->conn[i].fd >= 0)

@@ -11,8 +11,9 @@
  * watcher sees them: a gap in their arrival (gaps.h) of more than 20 ms is
  * "ev=view-gap", a number missing is "ev=view-lost", a number seen again is
  * "ev=view-repeat".  Lines written to the FIFO go to every connection; "mark"
- * also ends the viewer's own section, and "quit" ends the viewer.  A section's
- * figures are one line of JSON, {"ev":"view",...}.
+ * also ends the viewer's own section, "report" shows it without ending it, and
+ * "quit" ends the viewer.  A section's figures are one line of JSON,
+ * {"ev":"view",...}.
  */
 #ifndef PROBE_VIEW_H
 #define PROBE_VIEW_H

@@ -252,6 +252,8 @@ void writer_run(struct writer *w)
 		}
 		if (atomic_exchange(&w->mark, false))
 			end_section(w);
+		if (atomic_exchange(&w->show, false))
+			summary_report(w, "report", &w->total);
 		now = clock_mono_ns();
 		if (now >= end)
 			break;

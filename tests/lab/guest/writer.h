@@ -48,6 +48,7 @@ struct writer {
 	_Atomic uint64_t acked; /* the newest acknowledged number */
 	atomic_bool stop;       /* asked for from outside: end with the summary */
 	atomic_bool mark;       /* asked for from outside: end the section */
+	atomic_bool show;       /* asked for from outside: the figures so far */
 	struct writer_stats section; /* since the last mark */
 	struct writer_stats total;
 };
