@@ -61,6 +61,7 @@ $(B)/%.o: %.c Makefile | $(B)/pkgs.mk
 ALL_INC = -Inasd/base -Inasd/core -Inasd/wire -Inasd/conf -Inetlink -Ifence -Inasd/sys -Inasd/ctl -Itests/lab/guest
 ARCHIVES = $(B)/nasd/ctl.a $(B)/nasd/sys.a $(B)/nasd/core.a $(B)/nasd/wire.a $(B)/nasd/conf.a $(B)/netlink.a $(B)/fence.a $(B)/nasd/base.a
 GROUPED = -Wl,--start-group $(ARCHIVES) -Wl,--end-group
+DAEMON_ARCHIVES = $(filter-out $(B)/nasd/ctl.a,$(ARCHIVES))
 
 PROGRAMS = $(B)/sbin/nasd $(B)/bin/nasctl
 
@@ -68,10 +69,10 @@ PROGRAMS = $(B)/sbin/nasd $(B)/bin/nasctl
 all: $(PROGRAMS)
 
 $(B)/nasd/main.o: CPPFLAGS += $(ALL_INC)
-$(B)/sbin/nasd: $(B)/nasd/main.o $(ARCHIVES)
+$(B)/sbin/nasd: $(B)/nasd/main.o $(DAEMON_ARCHIVES)
 	@mkdir -p $(@D)
 	@echo "  LD    $@"
-	@$(CC) $(LDFLAGS) -o $@ $(B)/nasd/main.o $(GROUPED) $(PKG_LIBS)
+	@$(CC) $(LDFLAGS) -o $@ $(B)/nasd/main.o -Wl,--start-group $(DAEMON_ARCHIVES) -Wl,--end-group $(PKG_LIBS)
 
 $(B)/bin/nasctl: $(B)/nasd/ctl/main.o $(ARCHIVES)
 	@mkdir -p $(@D)

@@ -77,8 +77,10 @@ static bool claimed(struct probe *p, unsigned char *mac)
 	ssize_t n;
 
 	while ((n = recv(p->fd, frame, sizeof(frame), MSG_DONTWAIT)) >= 0) {
-		if (net_packet_claim(frame, (size_t)n, p->addr->family, p->addr->ip, mac) ==
-		    NET_CLAIM_NONE)
+		/* A probe (NET_CLAIM_PROBED) is no claim: the two nodes of a pair
+		 * check at the same time, and one of them holds the address. */
+		if (net_packet_claim(frame, (size_t)n, p->addr->family, p->addr->ip, mac) !=
+		    NET_CLAIM_HELD)
 			continue;
 		if (memcmp(mac, p->own_mac, NET_MAC_LEN) != 0 &&
 		    (!p->ignore_mac || memcmp(mac, p->ignore_mac, NET_MAC_LEN) != 0))

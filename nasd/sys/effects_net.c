@@ -13,7 +13,7 @@
 #include "tickle.h"
 
 enum {
-	CONFIRM_US = 5000000,
+	CONFIRM_US = 1000000,
 	CONFIRM_PAUSE_US = 3000,
 	ANSWERED_MAX = 256,
 };
