@@ -161,15 +161,18 @@ enum outcome ganesha_exports_present(struct ganesha *g, unsigned *present, int64
 {
 	uint16_t ids[IDS_MAX];
 	size_t n = 0;
-	enum outcome o = open_bus(g, err);
+	struct err why = {0};
+	enum outcome o = open_bus(g, &why);
 
 	*present = 0;
 	if (o == OUTCOME_DONE)
-		o = ganesha_dbus_exports(g->bus, ids, IDS_MAX, &n, timeout_us, err);
-	if (o == OUTCOME_FAILED && ganesha_server_alive(g) && g->phase != PHASE_WARM) {
+		o = ganesha_dbus_exports(g->bus, ids, IDS_MAX, &n, timeout_us, &why);
+	if (o == OUTCOME_FAILED && ganesha_server_alive(g) && g->cold) {
 		*present = exports_held(g);
 		return OUTCOME_DONE;
 	}
+	if (o != OUTCOME_DONE && err)
+		*err = why;
 	for (size_t i = 0; i < n && o == OUTCOME_DONE; i++)
 		for (size_t k = 0; k < g->group->n_exports; k++)
 			*present += ids[i] == g->group->exports[k].id;
@@ -230,10 +233,11 @@ static enum outcome start(struct ganesha *g, const char *config, enum clients_db
 
 	if (ret < 0)
 		return kill_outcome(ret);
+	g->cold = !dbus;
 	ret = ganesha_write_configs(g, err);
 	if (ret == 0)
 		ret = ganesha_gather_records(g, records, err);
-	if (ret == 0 && ganesha_bus_start(g, deadline, err) < 0 && dbus)
+	if (ret == 0 && ganesha_bus_start(g, deadline, dbus ? err : NULL) < 0 && dbus)
 		ret = -EIO;
 	if (ret == 0)
 		ret = ganesha_server_spawn(g, config, err);

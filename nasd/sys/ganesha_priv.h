@@ -40,6 +40,7 @@ struct ganesha {
 	/* the caller's thread only */
 	struct child_proc bus_proc; /* pidfd -1: none */
 	struct sd_bus *bus;
+	bool cold;                       /* this nasd started it with its exports, maybe without a bus */
 
 	pthread_mutex_t lock;       /* for what follows; never held over a wait */
 	struct child_proc server;   /* pidfd -1: none */
