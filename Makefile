@@ -58,7 +58,7 @@ $(B)/%.o: %.c Makefile | $(B)/pkgs.mk
 	@echo "  CC    $<"
 	@$(CC) $(CPPFLAGS) $(CFLAGS) $(PKG_CFLAGS) -MMD -MP -c -o $@ $<
 
-ALL_INC = -Inasd/base -Inasd/core -Inasd/wire -Inasd/conf -Inetlink -Ifence -Inasd/sys -Inasd/ctl -Itests/lab/guest
+ALL_INC = -Inasd/base -Inasd/core -Inasd/wire -Inasd/conf -Inetlink -Ifence -Inasd/sys -Itests/lab/guest -iquote nasd/ctl
 ARCHIVES = $(B)/nasd/ctl.a $(B)/nasd/sys.a $(B)/nasd/core.a $(B)/nasd/wire.a $(B)/nasd/conf.a $(B)/netlink.a $(B)/fence.a $(B)/nasd/base.a
 GROUPED = -Wl,--start-group $(ARCHIVES) -Wl,--end-group
 DAEMON_ARCHIVES = $(filter-out $(B)/nasd/ctl.a,$(ARCHIVES))
@@ -87,8 +87,59 @@ $(B)/unit/%: $(B)/tests/unit/%.o $(ARCHIVES) $(B)/tests/lab/guest.a
 	@$(CC) $(LDFLAGS) -o $@ $< $(B)/tests/lab/guest.a $(GROUPED) $(PKG_LIBS) $$(pkg-config --libs check)
 
 .PHONY: check
-check: $(UNIT)
+check: $(UNIT) $(ARCHIVES) $(B)/sbin/nasd
+	@tests/check-purity $(B)
 	@tests/unit/run $(UNIT)
+
+# ---- everything that must pass; prints what it skipped and why
+.PHONY: test
+test: all
+	@tests/install-deps all
+	@tests/run-all
+
+# ---- the lab, with nasd in it; see tests/lab/README.md
+.PHONY: lab
+lab: all
+	@tests/lab/lab up
+
+# ---- a guest keeps running while its storage moves there and back
+.PHONY: demo
+demo:
+	@tests/install-deps all
+	@$(MAKE) --no-print-directory all
+	@tests/demo
+
+# ---- longer runs
+.PHONY: bench fuzz asan clang soak
+bench: all
+	@tests/install-deps all
+	@tests/bench/run
+fuzz:
+	@tests/install-deps build
+	@tests/fuzz/run $(SECONDS_EACH)
+soak: all
+	@tests/install-deps all
+	@tests/lab/t/run
+asan:
+	@ASAN_OPTIONS=detect_leaks=1 $(MAKE) --no-print-directory B=build-asan OPT='-O1 -g -fno-omit-frame-pointer' \
+		SAN='-fsanitize=address,undefined -fno-sanitize-recover=undefined' check
+clang:
+	@$(MAKE) --no-print-directory CC=clang B=build-clang all $(UNIT:$(B)/unit/%=build-clang/unit/%)
+
+.PHONY: help
+help:
+	@echo 'make            build nasd and nasctl into build/'
+	@echo 'make demo       install what is missing, build, boot the lab, move a guest'"'"'s storage'
+	@echo 'make test       everything that must pass (under 15 minutes)'
+	@echo 'make check      unit tests only'
+	@echo 'make lab        boot the lab with nasd and leave it running'
+	@echo 'make bench      switchovers against the floor and a script, in one run'
+	@echo 'make soak       the long form of the lab tests'
+	@echo 'make fuzz       each parser, SECONDS_EACH=60'
+	@echo 'make asan       unit tests under AddressSanitizer and UBSan'
+	@echo 'make clang      build with clang as well'
+	@echo 'make install    DESTDIR=, prefix='
+	@echo 'make clean'
 
 # ---- install: what a NAS node needs
 DIRS = sbin bin share/man/man5 share/man/man8 share/bash-completion/completions share/doc/nasd lib/systemd/system
@@ -106,6 +157,6 @@ install: all
 
 .PHONY: clean
 clean:
-	rm -rf $(B)
+	rm -rf $(B) build-asan build-clang
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
