@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "move.h"
+
+enum cli_exit cli_takeover(const struct cli *cli)
+{
+	struct ctl_request req = { .cmd = CTL_TAKEOVER };
+	enum cli_exit code = take_name(cli, "group", cli->group, req.group);
+
+	if (code == CLI_DONE)
+		code = take_name(cli, "node", cli->args[0], req.node);
+	if (code == CLI_DONE)
+		code = take_name(cli, "peer-confirmed-dead", cli->confirmed_dead, req.peer_confirmed_dead);
+	if (code != CLI_DONE)
+		return code;
+	if (cli->confirmed_dead)
+		fprintf(stderr,
+			"nasctl: warning: you vouch that %s is off, or cut off from the disk and the clients,\n"
+			"         and stays so. If it still writes, both copies of the data diverge and\n"
+			"         one of them will be lost.\n",
+			req.peer_confirmed_dead);
+	return move_run(cli, &req);
+}

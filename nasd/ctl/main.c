@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* nasctl: the subcommands, the options, help. */
+#include <errno.h>
+#include <getopt.h>
+#include <langinfo.h>
+#include <locale.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "cli.h"
+
+/* Which options a subcommand takes, besides --json and --help. */
+enum {
+	O_SOCKET = 1 << 0, /* it talks to nasd: --socket, --timeout */
+	O_GROUP = 1 << 1,
+	O_WATCH = 1 << 2,
+	O_DRY = 1 << 3,
+	O_DEAD = 1 << 4,
+	O_LIMIT = 1 << 5,
+	O_TIMELINE = 1 << 6,
+	O_HOST = 1 << 7,
+};
+
+static enum cli_exit cli_help(const struct cli *cli);
+
+static const struct subcommand {
+	const char *name;
+	enum cli_exit (*run)(const struct cli *cli);
+	const char *help;
+	const char *arguments;
+	int least, most;
+	unsigned options;
+	bool for_tests;
+} subcommands[] = {
+	{ "status", cli_status, "who serves what, and how well the other could", "[--watch]", 0, 0,
+	  O_SOCKET | O_GROUP | O_WATCH, false },
+	{ "check", cli_check, "every precondition of a switchover, with its remedy", "[NODE]", 0, 1,
+	  O_SOCKET | O_GROUP, false },
+	{ "plan", cli_plan, "the steps that a switchover would run", "[NODE]", 0, 1, O_SOCKET | O_GROUP, false },
+	{ "switchover", cli_switchover, "move a group to NODE while its clients wait a moment", "NODE [--dry-run]",
+	  1, 1, O_SOCKET | O_GROUP | O_DRY, false },
+	{ "takeover", cli_takeover, "serve a group on NODE after the other has failed",
+	  "NODE [--peer-confirmed-dead PEER]", 1, 1, O_SOCKET | O_GROUP | O_DEAD, false },
+	{ "history", cli_history, "the moves so far, the newest first", "[--limit N]", 0, 0,
+	  O_SOCKET | O_GROUP | O_LIMIT, false },
+	{ "timeline", cli_timeline, "where the time of a move went", "[--index N] [--freeze] [--svg FILE]", 0, 0,
+	  O_SOCKET | O_GROUP | O_TIMELINE, false },
+	{ "config", cli_config, "check or print a configuration", "check|dump [FILE] | show", 1, 2,
+	  O_SOCKET | O_HOST, false },
+	{ "version", cli_version, "versions of nasctl and of the running nasd", "", 0, 0, O_SOCKET, false },
+	{ "help", cli_help, "this text", "", 0, 1, 0, false },
+	{ "inject", cli_inject, "make a step fail once", "STEP fail|unknown|kill|stall before|after", 3, 3,
+	  O_SOCKET | O_GROUP, true },
+};
+enum { SUBCOMMANDS = sizeof(subcommands) / sizeof(*subcommands) };
+
+static enum cli_exit cli_help(const struct cli *cli)
+{
+	(void)cli;
+	printf("usage: nasctl COMMAND [options]\n\n");
+	for (int tests = 0; tests < 2; tests++) {
+		if (tests)
+			printf("\nfor tests (nasd --allow-injection):\n");
+		for (size_t i = 0; i < SUBCOMMANDS; i++) {
+			const struct subcommand *s = &subcommands[i];
+
+			if (s->for_tests == (tests == 1))
+				printf("  %s%s%s\n        %s\n", s->name, s->arguments[0] ? " " : "", s->arguments,
+				       s->help);
+		}
+	}
+	printf("\noptions:\n"
+	       "  -g, --group GROUP    which group, where there are several\n"
+	       "  -j, --json           the answer as JSON\n"
+	       "      --socket PATH    nasd's control socket (default " CLI_CONTROL_SOCKET ")\n"
+	       "      --timeout SEC    how long to wait for the answer (default 15, a move 300)\n"
+	       "  -h, --help\n"
+	       "  -V, --version\n"
+	       "\nexit codes: 0 done, 1 failed, 2 usage, 3 refused (nothing changed), 4 rolled back,\n"
+	       "5 nasd not reachable, 6 outcome not known.  See nasctl(8).\n");
+	return CLI_DONE;
+}
+
+enum { OPT_SOCKET = 256, OPT_TIMEOUT, OPT_DEAD, OPT_SVG, OPT_FREEZE, OPT_INDEX, OPT_HOST };
+
+static const struct option long_options[] = {
+	{ "group", required_argument, NULL, 'g' },
+	{ "json", no_argument, NULL, 'j' },
+	{ "socket", required_argument, NULL, OPT_SOCKET },
+	{ "timeout", required_argument, NULL, OPT_TIMEOUT },
+	{ "help", no_argument, NULL, 'h' },
+	{ "version", no_argument, NULL, 'V' },
+	{ "watch", no_argument, NULL, 'w' },
+	{ "dry-run", no_argument, NULL, 'n' },
+	{ "peer-confirmed-dead", required_argument, NULL, OPT_DEAD },
+	{ "limit", required_argument, NULL, 'l' },
+	{ "index", required_argument, NULL, OPT_INDEX },
+	{ "freeze", no_argument, NULL, OPT_FREEZE },
+	{ "svg", required_argument, NULL, OPT_SVG },
+	{ "host", required_argument, NULL, OPT_HOST },
+	{ NULL, 0, NULL, 0 },
+};
+
+static bool take_number(const char *text, unsigned long most, unsigned *out)
+{
+	unsigned long value;
+	char *end;
+
+	errno = 0;
+	value = strtoul(text, &end, 10);
+	if (errno || *end || text[0] < '0' || text[0] > '9' || value < 1 || value > most)
+		return false;
+	*out = (unsigned)value;
+	return true;
+}
+
+struct parsed {
+	struct cli cli;
+	unsigned given;        /* O_* of the options that were seen */
+	bool help, version;
+};
+
+static bool bad_number(const char *option, unsigned long most)
+{
+	fprintf(stderr, "nasctl: --%s: needs a number from 1 to %lu\n", option, most);
+	return false;
+}
+
+static bool take_option(int c, struct parsed *p)
+{
+	struct cli *o = &p->cli;
+
+	switch (c) {
+	case 'g': o->group = optarg; p->given |= O_GROUP; return true;
+	case 'j': o->json = true; return true;
+	case 'h': p->help = true; return true;
+	case 'V': p->version = true; return true;
+	case 'w': o->watch = true; p->given |= O_WATCH; return true;
+	case 'n': o->dry_run = true; p->given |= O_DRY; return true;
+	case OPT_SOCKET: o->socket = optarg; p->given |= O_SOCKET; return true;
+	case OPT_DEAD: o->confirmed_dead = optarg; p->given |= O_DEAD; return true;
+	case OPT_SVG: o->svg = optarg; p->given |= O_TIMELINE; return true;
+	case OPT_FREEZE: o->freeze = true; p->given |= O_TIMELINE; return true;
+	case OPT_HOST: o->host = optarg; p->given |= O_HOST; return true;
+	case OPT_TIMEOUT:
+		p->given |= O_SOCKET;
+		return take_number(optarg, 86400, &o->timeout_s) || bad_number("timeout", 86400);
+	case 'l':
+		p->given |= O_LIMIT;
+		return take_number(optarg, 100000, &o->limit) || bad_number("limit", 100000);
+	case OPT_INDEX:
+		p->given |= O_TIMELINE;
+		return take_number(optarg, 100000, &o->index) || bad_number("index", 100000);
+	default:
+		return false;
+	}
+}
+
+static const struct subcommand *find(const char *name)
+{
+	for (size_t i = 0; i < SUBCOMMANDS; i++)
+		if (!strcmp(subcommands[i].name, name))
+			return &subcommands[i];
+	return NULL;
+}
+
+static enum cli_exit usage_of(const struct subcommand *s, const char *problem)
+{
+	fprintf(stderr, "nasctl: %s: %s\nusage: nasctl %s %s\n", s->name, problem, s->name, s->arguments);
+	return CLI_USAGE;
+}
+
+/* How standard output wants it. */
+static void look_at_terminal(struct view *v)
+{
+	const char *columns = getenv("COLUMNS"), *term = getenv("TERM");
+	struct winsize w = { 0 };
+	unsigned width;
+	bool tty = isatty(STDOUT_FILENO) != 0;
+
+	setlocale(LC_CTYPE, "");
+	v->width = 100;
+	if (tty && ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_col)
+		v->width = w.ws_col;
+	else if (columns && take_number(columns, 1000, &width))
+		v->width = (int)width;
+	v->colour = tty && !getenv("NO_COLOR") && term && strcmp(term, "dumb") != 0;
+	v->utf8 = !strcmp(nl_langinfo(CODESET), "UTF-8");
+}
+
+int main(int argc, char **argv)
+{
+	struct parsed p = { .cli = { .socket = CLI_CONTROL_SOCKET, .index = 1 } };
+	const struct subcommand *s;
+	int c;
+
+	json_object_seed(0);
+	while ((c = getopt_long(argc, argv, "g:jhVwnl:", long_options, NULL)) != -1)
+		if (!take_option(c, &p)) {
+			fputs("see 'nasctl help'\n", stderr);
+			return CLI_USAGE;
+		}
+	look_at_terminal(&p.cli.view);
+	if (p.help && optind < argc && find(argv[optind])) {
+		s = find(argv[optind]);
+		printf("usage: nasctl %s %s\n  %s\n", s->name, s->arguments, s->help);
+		return CLI_DONE;
+	}
+	if (p.help)
+		return (int)cli_help(&p.cli);
+	if (optind == argc && !p.version) {
+		fputs("nasctl: which command? See 'nasctl help'\n", stderr);
+		return CLI_USAGE;
+	}
+	s = find(p.version ? "version" : argv[optind]);
+	if (!s) {
+		fprintf(stderr, "nasctl: there is no command '%s'; see 'nasctl help'\n", argv[optind]);
+		return CLI_USAGE;
+	}
+	p.cli.args = argv + optind + 1;
+	p.cli.n_args = p.version ? 0 : argc - optind - 1;
+	if (p.cli.n_args < s->least || p.cli.n_args > s->most)
+		return (int)usage_of(s, p.cli.n_args < s->least ? "something is missing" : "too many arguments");
+	if (p.given & ~s->options)
+		return (int)usage_of(s, "an option that this command does not have");
+	return (int)s->run(&p.cli);
+}
