@@ -150,6 +150,11 @@ int main(int argc, char **argv)
 		argc--;
 		argv++;
 	}
+	/* The kernel also hands us what it did not understand itself ("nokaslr"). */
+	while (guest && argc > 1 && strncmp(argv[1], "--", 2) != 0) {
+		argc--;
+		argv++;
+	}
 	run = calloc(1, sizeof(*run));
 	if (!run)
 		return 2;

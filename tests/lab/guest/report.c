@@ -49,8 +49,16 @@ static int open_tcp(const char *where)
 static int open_device(const char *path)
 {
 	struct termios tio;
-	int fd = open(path, O_RDWR | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	int fd = -1;
 
+	/* A virtio port's node is there a moment before the port is (ENXIO). */
+	for (unsigned tries = 0; fd < 0 && tries < 200; tries++) {
+		if (tries)
+			clock_sleep_until(clock_mono_ns() + 5 * NS_PER_MS);
+		fd = open(path, O_RDWR | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+		if (fd < 0 && errno != ENXIO)
+			break;
+	}
 	if (fd < 0)
 		return -errno;
 	/* On a tty (ttyS0): no echo, so that commands do not come back as lines. */

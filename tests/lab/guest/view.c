@@ -25,6 +25,7 @@
 
 struct conn {
 	int fd; /* or -1 */
+	bool greeted; /* told the time, in answer to its first line */
 	size_t used;
 	char line[LINE_SIZE];
 };
@@ -207,6 +208,13 @@ static void read_conn(struct view *v, struct conn *c)
 		c->fd = -1;
 		return;
 	}
+	/*
+	 * Not when it connects: QEMU does that while the guest still boots, or
+	 * waits for a live move to end, and would hand over a time long past.
+	 */
+	if (!c->greeted)
+		send_time(c);
+	c->greeted = true;
 	c->used += (size_t)n;
 	while ((end = memchr(start, '\n', c->used - (size_t)(start - c->line)))) {
 		*end = '\0';
@@ -235,7 +243,7 @@ static void accept_conn(struct view *v)
 		v->conn[i].used = 0;
 		fprintf(v->log, "rx_us=%" PRIu64 " ev=view-connect fd=%d from=%s\n",
 			clock_wall_ns() / NS_PER_US, fd, inet_ntoa(from.sin_addr));
-		send_time(&v->conn[i]);
+		v->conn[i].greeted = false;
 		return;
 	}
 	close(fd);
@@ -304,7 +312,7 @@ static void serve(struct view *v)
 		if (clock_mono_ns() >= next_time) {
 			next_time = clock_mono_ns() + TIME_EVERY;
 			for (int i = 0; i < MAX_CONN; i++)
-				if (v->conn[i].fd >= 0)
+				if (v->conn[i].fd >= 0 && v->conn[i].greeted)
 					send_time(&v->conn[i]);
 		}
 	}
