@@ -245,6 +245,7 @@ static int scan_timer(sd_event_source *s, uint64_t usec, void *data)
 struct apply_job {
 	struct egroup *g;
 	struct msg_clients m;
+	bool install;   /* reserved as a target: what can be done before the freeze is done now */
 	int ret;
 	struct err err;
 };
@@ -255,6 +256,9 @@ static void apply_fn(void *arg)
 
 	pthread_mutex_lock(&j->g->rep_lock);
 	j->ret = clients_replica_apply(j->g->rep, &j->m, &j->err);
+	if (j->ret == 0 && j->install)
+		j->ret = clients_install(j->g->e->spec.state_dir, j->g->conf->name,
+					 clients_replica_set(j->g->rep), &j->err);
 	atomic_store(&j->g->replicated, (unsigned)client_set_count(clients_replica_set(j->g->rep), CLIENT_RECORD));
 	pthread_mutex_unlock(&j->g->rep_lock);
 }
@@ -279,14 +283,17 @@ static void apply_done(void *arg)
 void egroup_clients_message(struct egroup *g, const struct msg_clients *m)
 {
 	struct apply_job *j;
+	struct group_view v;
 
 	if (serving(g))
 		return; /* the past */
+	group_look(g->core, &v);
 	j = calloc(1, sizeof(*j));
 	if (!j)
 		return;
 	j->g = g;
 	j->m = *m;
+	j->install = m->op == CLIENTS_FULL_END && v.state == GS_PREPARED;
 	if (lane_submit(g->side, apply_fn, apply_done, j) < 0)
 		free(j);
 }
