@@ -33,7 +33,7 @@ static void open_request(struct group_core *g, int64_t now, const struct group_r
 	g->req_open = true;
 	g->txn_epoch = epoch;
 	g->phase_began = now;
-	switch_log_begin(&g->log, SWITCH_TAKEOVER, epoch, NODE_NONE, g->cfg.self, now, req->by);
+	group_begin_log(g, SWITCH_TAKEOVER, epoch, NODE_NONE, g->cfg.self, now, req->by);
 }
 
 void claim_begin(struct group_core *g, int64_t now, const struct group_request *req)

@@ -195,16 +195,19 @@ void group_core_report(struct group_core *g, enum step_id step, int64_t start, i
 
 void group_finish_log(struct group_core *g, int64_t now, enum switch_result result, const struct err *e)
 {
+	struct action *a;
+
 	if (g->log.kind == SWITCH_NONE || g->log.result != RESULT_RUNNING)
 		return;
 	g->log.result = result;
 	g->log.ended_us = now;
 	if (e)
 		g->log.error = *e;
-	if (g->prog.purpose == PURPOSE_REWARM && g->prog.steps)
-		g->log_unsaved = true;
-	else
-		group_push(g, ACT_FINISHED);
+	a = group_push(g, ACT_FINISHED);
+
+	g->log_unsaved = g->prog.purpose == PURPOSE_REWARM && g->prog.steps;
+	if (a)
+		a->u.finished.provisional = g->log_unsaved;
 }
 
 static void save_late(struct group_core *g)
@@ -213,6 +216,13 @@ static void save_late(struct group_core *g)
 		return;
 	g->log_unsaved = false;
 	group_push(g, ACT_FINISHED);
+}
+
+void group_begin_log(struct group_core *g, enum switch_kind kind, uint64_t epoch, int source, int target,
+		     int64_t now, const char *requested_by)
+{
+	g->log_unsaved = false; /* its warm start was given up; the provisional entry stands */
+	switch_log_begin(&g->log, kind, epoch, source, target, now, requested_by);
 }
 
 /* ---- converging */
@@ -269,7 +279,7 @@ static void resume_if_agreed(struct group_core *g, int64_t now)
 	g->wait_resume = false;
 	if (g->prog.purpose != PURPOSE_NONE)
 		program_stop(g);
-	switch_log_begin(&g->log, SWITCH_RESUME, g->j.epoch, NODE_NONE, g->cfg.self, now, "nasd");
+	group_begin_log(g, SWITCH_RESUME, g->j.epoch, NODE_NONE, g->cfg.self, now, "nasd");
 	activate(g, now, true, "the peer agrees that this node owns the group");
 }
 
@@ -317,13 +327,13 @@ void group_start(struct group_core *g, int64_t now, const struct journal_state *
 		group_journal(g, "abort", g->j.txn_epoch, NODE_NONE, "nasd restarted before the commitment");
 	if (g->j.phase == TXN_PREPARED) {
 		g->txn_epoch = g->j.txn_epoch;
-		switch_log_begin(&g->log, SWITCH_SWITCHOVER, g->txn_epoch, group_peer_index(g), g->cfg.self, now,
+		group_begin_log(g, SWITCH_SWITCHOVER, g->txn_epoch, group_peer_index(g), g->cfg.self, now,
 				 "restarted in between");
 		group_set_state(g, GS_PREPARED, "reserved before the restart; the source decides");
 		return;
 	}
 	if (g->j.owner == g->cfg.self && !strcmp(g->j.active_boot, g->cfg.boot_id)) {
-		switch_log_begin(&g->log, SWITCH_RESUME, g->j.epoch, NODE_NONE, g->cfg.self, now, "nasd restarted");
+		group_begin_log(g, SWITCH_RESUME, g->j.epoch, NODE_NONE, g->cfg.self, now, "nasd restarted");
 		activate(g, now, true, "nasd restarted, the group is this node's");
 		return;
 	}
@@ -537,7 +547,7 @@ void group_clients_synced(struct group_core *g, int64_t now, bool ok, const stru
 void group_server_died(struct group_core *g, int64_t now, const char *reason)
 {
 	if (g->state == GS_ACTIVE) {
-		switch_log_begin(&g->log, SWITCH_RESUME, g->j.epoch, NODE_NONE, g->cfg.self, now, "nasd: server died");
+		group_begin_log(g, SWITCH_RESUME, g->j.epoch, NODE_NONE, g->cfg.self, now, "nasd: server died");
 		activate(g, now, true, reason);
 	} else if (g->state == GS_STANDBY && g->prog.purpose == PURPOSE_NONE) {
 		program_start(g, now, PURPOSE_REWARM, program_rewarm, true);

@@ -73,7 +73,7 @@ enum action_type {
 	ACT_REPORT,    /* report of a step, local or the peer's: for the live view; local ones go to the peer */
 	ACT_REPLY,     /* answer to a request */
 	ACT_STATE,     /* the state changed: old, new, reason */
-	ACT_FINISHED,  /* the switch log is complete: keep it as history */
+	ACT_FINISHED,  /* the move is over: keep group_log as history (provisional: more rows follow) */
 };
 
 struct action {
@@ -108,6 +108,9 @@ struct action {
 			enum group_state old, now;
 			char reason[200];
 		} state;
+		struct {
+			bool provisional;     /* the server's warm start is still to be added */
+		} finished;
 	} u;
 };
 

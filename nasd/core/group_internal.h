@@ -108,6 +108,9 @@ void group_journal(struct group_core *g, const char *kind, uint64_t epoch, int o
 void group_fill_rec(struct group_core *g, struct journal_rec *r, const char *kind, uint64_t epoch, int owner);
 void group_core_report(struct group_core *g, enum step_id step, int64_t start, int64_t now,
 		       enum outcome outcome, const char *message);
+/* Opens the log of a move. */
+void group_begin_log(struct group_core *g, enum switch_kind kind, uint64_t epoch, int source, int target,
+		     int64_t now, const char *requested_by);
 /* Ends the log of the running move and hands it out. */
 void group_finish_log(struct group_core *g, int64_t now, enum switch_result result, const struct err *e);
 void group_enter_standby(struct group_core *g, int64_t now);

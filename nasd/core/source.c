@@ -31,7 +31,7 @@ void source_begin(struct group_core *g, int64_t now, const struct group_request 
 	g->abort_pending = false;
 	g->freeze_began = 0;
 	g->txn_epoch = g->j.max_epoch + 1;
-	switch_log_begin(&g->log, SWITCH_SWITCHOVER, g->txn_epoch, g->cfg.self, req->target, check_began, req->by);
+	group_begin_log(g, SWITCH_SWITCHOVER, g->txn_epoch, g->cfg.self, req->target, check_began, req->by);
 	group_core_report(g, STEP_CHECK, check_began, now, OUTCOME_DONE, "every precondition holds");
 	group_journal(g, "begin", g->txn_epoch, req->target, req->by);
 	group_set_state(g, GS_SWITCHING, "to %s under epoch %llu", group_node_name(g, req->target),

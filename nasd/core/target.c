@@ -31,7 +31,7 @@ void target_prepare(struct group_core *g, int64_t now, uint64_t epoch)
 	g->txn_epoch = epoch;
 	g->phase_began = now;
 	g->send_done = false;
-	switch_log_begin(&g->log, SWITCH_SWITCHOVER, epoch, group_peer_index(g), g->cfg.self, now,
+	group_begin_log(g, SWITCH_SWITCHOVER, epoch, group_peer_index(g), g->cfg.self, now,
 			 group_node_name(g, group_peer_index(g)));
 	group_set_state(g, GS_PREPARED, "reserving for epoch %llu", (unsigned long long)epoch);
 	program_stop(g);
@@ -88,7 +88,7 @@ void target_commit(struct group_core *g, int64_t now, uint64_t epoch)
 	if (!prepared && g->log.result == RESULT_RUNNING)
 		group_finish_log(g, now, RESULT_FAILED, NULL);
 	if (!prepared)
-		switch_log_begin(&g->log, SWITCH_SWITCHOVER, epoch, group_peer_index(g), g->cfg.self, now,
+		group_begin_log(g, SWITCH_SWITCHOVER, epoch, group_peer_index(g), g->cfg.self, now,
 				 group_node_name(g, group_peer_index(g)));
 	group_journal(g, "owner", epoch, g->cfg.self, "given by the peer");
 	group_core_report(g, STEP_COMMIT, now, now, OUTCOME_DONE, "");

@@ -303,14 +303,14 @@ static void state_changed(struct egroup *g, const struct action *a)
 	engine_control_changed(g->e);
 }
 
-static void finished(struct egroup *g)
+static void finished(struct egroup *g, bool provisional)
 {
 	struct group_view v;
 
 	group_look(g->core, &v);
 	if (!v.log)
 		return;
-	engine_history_add(g, v.log);
+	engine_history_add(g, v.log, provisional);
 	engine_control_changed(g->e);
 }
 
@@ -330,7 +330,7 @@ void egroup_drain(struct egroup *g)
 		case ACT_REPORT: report(g, a); break;
 		case ACT_REPLY: engine_control_reply(g, a); break;
 		case ACT_STATE: state_changed(g, a); break;
-		case ACT_FINISHED: finished(g); break;
+		case ACT_FINISHED: finished(g, a->u.finished.provisional); break;
 		}
 	}
 	free(a);

@@ -81,18 +81,11 @@ static void line_done(void *arg)
 	free(j);
 }
 
-void engine_history_add(struct egroup *g, const struct switch_log *log)
+static void write_entry(struct engine *e, json_t *entry)
 {
-	struct engine *e = g->e;
-	json_t *entry = engine_log_json(g, log);
 	struct line_job *j = calloc(1, sizeof(*j));
-	char *text = entry ? json_dumps(entry, JSON_COMPACT) : NULL;
+	char *text = json_dumps(entry, JSON_COMPACT);
 
-	if (entry) {
-		json_array_append(e->history, entry);
-		trim(e);
-	}
-	json_decref(entry);
 	if (!j || !text || asprintf(&j->text, "%s\n", text) < 0) {
 		free(j);
 		free(text);
@@ -102,4 +95,46 @@ void engine_history_add(struct egroup *g, const struct switch_log *log)
 	snprintf(j->path, sizeof(j->path), "%s", e->history_path);
 	if (lane_submit(e->journal_lane, write_line, line_done, j) < 0)
 		line_done(j);
+}
+
+/* The group's newest entry, when it is provisional: dropped when it is of the
+ * same move (a better one comes), written as it is when not. */
+static void settle_provisional(struct egroup *g, const struct switch_log *log)
+{
+	json_t *list = g->e->history;
+
+	for (size_t n = json_array_size(list); n-- > 0;) {
+		json_t *h = json_array_get(list, n);
+		const char *group = json_string_value(json_object_get(h, "group"));
+		const char *kind = json_string_value(json_object_get(h, "kind"));
+
+		if (!group || !kind || strcmp(group, g->conf->name))
+			continue;
+		if (!json_object_get(h, "provisional"))
+			return;
+		if (!strcmp(kind, switch_kind_name(log->kind)) &&
+		    json_integer_value(json_object_get(h, "epoch")) == (json_int_t)log->epoch) {
+			json_array_remove(list, n);
+		} else {
+			json_object_del(h, "provisional");
+			write_entry(g->e, h);
+		}
+		return;
+	}
+}
+
+void engine_history_add(struct egroup *g, const struct switch_log *log, bool provisional)
+{
+	struct engine *e = g->e;
+	json_t *entry = engine_log_json(g, log);
+
+	settle_provisional(g, log);
+	if (!entry)
+		return;
+	if (provisional)
+		json_object_set_new(entry, "provisional", json_true());
+	else
+		write_entry(e, entry);
+	json_array_append_new(e->history, entry);
+	trim(e);
 }

@@ -151,7 +151,8 @@ json_t *engine_report_json(struct egroup *g, const struct step_report *r, int64_
 
 /* engine_history.c */
 int engine_history_open(struct engine *e, struct err *err);
-void engine_history_add(struct egroup *g, const struct switch_log *log);
+/* A provisional entry is replaced by the next one of the same move, and not written to disk. */
+void engine_history_add(struct egroup *g, const struct switch_log *log, bool provisional);
 
 /* engine_inject.c */
 int engine_inject_arm(struct egroup *g, const struct ctl_request *req, struct err *err);
