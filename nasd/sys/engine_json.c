@@ -42,15 +42,20 @@ json_t *engine_log_json(struct egroup *g, const struct switch_log *log)
 	struct engine *e = g->e;
 	json_t *steps = json_array(), *o;
 	int64_t end = log->ended_us ? log->ended_us : engine_now_us();
-	int64_t wall = engine_wall_us() - (engine_now_us() - log->began_us);
+	int64_t began = log->began_us, wall;
 
+	/* the other node's first rows may lie before this node's part began */
 	for (size_t i = 0; i < log->n_steps; i++)
-		json_array_append_new(steps, engine_report_json(g, &log->steps[i], log->began_us));
+		if (log->steps[i].start_us < began)
+			began = log->steps[i].start_us;
+	wall = engine_wall_us() - (engine_now_us() - began);
+	for (size_t i = 0; i < log->n_steps; i++)
+		json_array_append_new(steps, engine_report_json(g, &log->steps[i], began));
 	o = json_pack("{s:s, s:s, s:s, s:I, s:o, s:o, s:o, s:I, s:I, s:s, s:o, s:o}",
 		      "kind", switch_kind_name(log->kind), "result", switch_result_name(log->result),
 		      "group", g->conf->name, "epoch", (json_int_t)log->epoch,
 		      "source", node_json(e, log->source), "target", node_json(e, log->target),
-		      "began", wall_text(wall), "total_us", (json_int_t)(end - log->began_us),
+		      "began", wall_text(wall), "total_us", (json_int_t)(end - began),
 		      "freeze_us", (json_int_t)switch_log_freeze_us(log), "requested_by", log->requested_by,
 		      "error", error_to_json(&log->error), "steps", steps);
 	return o;
