@@ -108,6 +108,8 @@ static enum cli_exit converse(const struct cli *cli, struct conn *c, const struc
 			return CLI_DONE;
 	}
 	/* It may have been carried out all the same. */
+	if (ctl_cmd_changes(req->cmd))
+		err_remedy(&err, "the outcome is not known: look at 'nasctl status' and 'nasctl history'");
 	if (ret == -ETIMEDOUT || ctl_cmd_changes(req->cmd))
 		return fail(a, CLI_UNKNOWN, &err);
 	return fail(a, ret == -ECONNRESET || ret == -EPIPE ? CLI_UNREACHABLE : CLI_FAILED, &err);

@@ -50,15 +50,40 @@ static const struct subcommand {
 	{ "config", cli_config, "check or print a configuration", "check|dump [FILE] | show", 1, 2,
 	  O_SOCKET | O_HOST, false },
 	{ "version", cli_version, "versions of nasctl and of the running nasd", "", 0, 0, O_SOCKET, false },
-	{ "help", cli_help, "this text", "", 0, 1, 0, false },
+	{ "help", cli_help, "this text", "[COMMAND]", 0, 1, ~0u, false },
 	{ "inject", cli_inject, "make a step fail once", "STEP fail|unknown|kill|stall before|after", 3, 3,
 	  O_SOCKET | O_GROUP, true },
 };
 enum { SUBCOMMANDS = sizeof(subcommands) / sizeof(*subcommands) };
 
+static const struct subcommand *find(const char *name)
+{
+	for (size_t i = 0; i < SUBCOMMANDS; i++)
+		if (!strcmp(subcommands[i].name, name))
+			return &subcommands[i];
+	return NULL;
+}
+
+static enum cli_exit no_command(const char *name)
+{
+	fprintf(stderr, "nasctl: there is no command '%s'; see 'nasctl help'\n", name);
+	return CLI_USAGE;
+}
+
+static enum cli_exit help_for(const char *name)
+{
+	const struct subcommand *s = find(name);
+
+	if (!s)
+		return no_command(name);
+	printf("usage: nasctl %s %s\n  %s\n", s->name, s->arguments, s->help);
+	return CLI_DONE;
+}
+
 static enum cli_exit cli_help(const struct cli *cli)
 {
-	(void)cli;
+	if (cli->n_args)
+		return help_for(cli->args[0]);
 	printf("usage: nasctl COMMAND [options]\n\n");
 	for (int tests = 0; tests < 2; tests++) {
 		if (tests)
@@ -158,14 +183,6 @@ static bool take_option(int c, struct parsed *p)
 	}
 }
 
-static const struct subcommand *find(const char *name)
-{
-	for (size_t i = 0; i < SUBCOMMANDS; i++)
-		if (!strcmp(subcommands[i].name, name))
-			return &subcommands[i];
-	return NULL;
-}
-
 static enum cli_exit usage_of(const struct subcommand *s, const char *problem)
 {
 	fprintf(stderr, "nasctl: %s: %s\nusage: nasctl %s %s\n", s->name, problem, s->name, s->arguments);
@@ -190,40 +207,41 @@ static void look_at_terminal(struct view *v)
 	v->utf8 = !strcmp(nl_langinfo(CODESET), "UTF-8");
 }
 
+/* The subcommand and its arguments; n counts the name. */
+static enum cli_exit dispatch(struct parsed *p, char **words, int n)
+{
+	const struct subcommand *s;
+
+	if (p->help)
+		return n ? help_for(words[0]) : cli_help(&p->cli);
+	if (!n && !p->version) {
+		fputs("nasctl: which command? See 'nasctl help'\n", stderr);
+		return CLI_USAGE;
+	}
+	s = find(p->version ? "version" : words[0]);
+	if (!s)
+		return no_command(words[0]);
+	p->cli.args = words + 1;
+	p->cli.n_args = p->version ? 0 : n - 1;
+	if (p->cli.n_args < s->least || p->cli.n_args > s->most)
+		return usage_of(s, p->cli.n_args < s->least ? "something is missing" : "too many arguments");
+	if (p->given & ~s->options)
+		return usage_of(s, "an option that this command does not have");
+	return s->run(&p->cli);
+}
+
 int main(int argc, char **argv)
 {
 	struct parsed p = { .cli = { .socket = CLI_CONTROL_SOCKET, .index = 1 } };
-	const struct subcommand *s;
 	int c;
 
 	json_object_seed(0);
-	while ((c = getopt_long(argc, argv, "g:jhVwnl:", long_options, NULL)) != -1)
+	while ((c = getopt_long(argc, argv, "g:jhVwnl:", long_options, NULL)) != -1) {
 		if (!take_option(c, &p)) {
 			fputs("see 'nasctl help'\n", stderr);
 			return CLI_USAGE;
 		}
+	}
 	look_at_terminal(&p.cli.view);
-	if (p.help && optind < argc && find(argv[optind])) {
-		s = find(argv[optind]);
-		printf("usage: nasctl %s %s\n  %s\n", s->name, s->arguments, s->help);
-		return CLI_DONE;
-	}
-	if (p.help)
-		return (int)cli_help(&p.cli);
-	if (optind == argc && !p.version) {
-		fputs("nasctl: which command? See 'nasctl help'\n", stderr);
-		return CLI_USAGE;
-	}
-	s = find(p.version ? "version" : argv[optind]);
-	if (!s) {
-		fprintf(stderr, "nasctl: there is no command '%s'; see 'nasctl help'\n", argv[optind]);
-		return CLI_USAGE;
-	}
-	p.cli.args = argv + optind + 1;
-	p.cli.n_args = p.version ? 0 : argc - optind - 1;
-	if (p.cli.n_args < s->least || p.cli.n_args > s->most)
-		return (int)usage_of(s, p.cli.n_args < s->least ? "something is missing" : "too many arguments");
-	if (p.given & ~s->options)
-		return (int)usage_of(s, "an option that this command does not have");
-	return (int)s->run(&p.cli);
+	return (int)dispatch(&p, argv + optind, argc - optind);
 }

@@ -23,6 +23,8 @@ enum {
 	NAME_X = 250,
 };
 
+#define HALO "font-size=\"12\" paint-order=\"stroke\" stroke=\"#ffffff\" stroke-width=\"3\" stroke-opacity=\"0.7\""
+
 static const char INK[] = "#1f2933", FAINT[] = "#7b8794", GRID[] = "#e4e7eb", STRIPE[] = "#f7f9fb",
 		  FREEZE[] = "#fde8e4", FREEZE_INK[] = "#c2410c", BAD[] = "#d92d20";
 static const char *const NODE_COLOURS[] = { "#2f6fde", "#12936a", "#8a6fd1" };
@@ -99,7 +101,7 @@ static void draw_head(const struct picture *p)
 	label(p, STAGE_X, 58, "font-size=\"13\"", FAINT, "%s, epoch %" PRId64 ", total %s",
 	      view_time(js_text(e, "began"), when), js_int(e, "epoch"), view_duration(js_int(e, "total_us"), total));
 	label(p, x, 36, "font-size=\"15\" font-weight=\"600\" text-anchor=\"end\"",
-	      !strcmp(result, "done") ? NODE_COLOURS[1] : BAD, "%s", result);
+	      !strcmp(result, "done") ? NODE_COLOURS[1] : !strcmp(result, "failed") ? BAD : FREEZE_INK, "%s", result);
 	for (int i = 1; i >= 0; i--) {
 		const char *name = i ? target : source;
 
@@ -121,14 +123,14 @@ static void draw_stripes(const struct picture *p)
 		const char *own = p->t->steps[i].stage;
 		double y = TOP + (double)i * ROW;
 
-		if (strcmp(own, stage) != 0) {
-			dark = !dark;
-			stage = own;
-			label(p, STAGE_X, y + 16.5, "font-size=\"12\" font-weight=\"600\"", FAINT, "%s", own);
-		}
+		bool begins = strcmp(own, stage) != 0;
+
+		stage = own;
+		dark = begins ? !dark : dark;
 		if (dark)
-			fprintf(p->out, "<rect x=\"16\" y=\"%.1f\" width=\"%d\" height=\"%d\" fill=\"%s\" "
-				"style=\"mix-blend-mode:multiply\"/>\n", y, WIDTH - 32, ROW, STRIPE);
+			box(p, 16, y, WIDTH - 32, ROW, STRIPE, "");
+		if (begins)
+			label(p, STAGE_X, y + 16.5, "font-size=\"12\" font-weight=\"600\"", FAINT, "%s", own);
 	}
 }
 
@@ -140,7 +142,7 @@ static void draw_freeze(const struct picture *p)
 
 	if (t->freeze_to <= t->freeze_from)
 		return;
-	box(p, x1, TOP - 8, x2 - x1 < 2 ? 2 : x2 - x1, rows_end(p) - TOP + 12, FREEZE, "");
+	box(p, x1, TOP - 8, x2 - x1 < 2 ? 2 : x2 - x1, rows_end(p) - TOP + 12, FREEZE, "fill-opacity=\"0.75\"");
 	line(p, x1, TOP - 8, x2, TOP - 8, FREEZE_INK, "stroke-width=\"2\"");
 	/* the words stay inside of the picture */
 	middle = middle < LEFT + 50 ? LEFT + 50 : middle > WIDTH - 80 ? WIDTH - 80 : middle;
@@ -166,7 +168,8 @@ static void draw_axis(const struct picture *p)
 	line(p, LEFT, y, LEFT + PLOT, y, FAINT, "stroke-width=\"1\"");
 	label(p, LEFT + PLOT + 12, y + 4, "font-size=\"12\"", FAINT, "ms");
 	label(p, LEFT, y + 38, "font-size=\"12\"", FAINT,
-	      "Milliseconds since the move began. In the freeze requests wait at the clients; nothing is lost.");
+	      "Milliseconds since the move began. In the freeze, requests wait at the clients.%s",
+	      t->commit < 0 ? "" : " Dashed: the commitment.");
 }
 
 static void draw_commit(const struct picture *p)
@@ -175,7 +178,7 @@ static void draw_commit(const struct picture *p)
 
 	if (p->t->commit < 0)
 		return;
-	line(p, x, TOP - 4, x, end, INK, "stroke-width=\"1.2\" stroke-dasharray=\"4 3\"");
+	line(p, x, TOP - 4, x, end, FAINT, "stroke-width=\"1.2\" stroke-dasharray=\"4 3\"");
 }
 
 static void draw_step(const struct picture *p, size_t i)
@@ -198,8 +201,9 @@ static void draw_step(const struct picture *p, size_t i)
 	    s->skipped ? "rx=\"2\" fill-opacity=\"0.35\"" : "rx=\"2\"");
 	fputs("</g>\n", p->out);
 	left_side = x2 > WIDTH - RIGHT - 60 && x1 > LEFT + 90;
+	/* a halo keeps the number readable where lines cross it */
 	label(p, left_side ? x1 - 6 : (x2 - x1 < 2.5 ? x1 + 2.5 : x2) + 6, y + 16.5,
-	      left_side ? "font-size=\"12\" text-anchor=\"end\"" : "font-size=\"12\"", s->done ? INK : BAD, "%s%s%s",
+	      left_side ? HALO " text-anchor=\"end\"" : HALO, s->done ? INK : BAD, "%s%s%s",
 	      view_duration(s->duration, took), s->done ? "" : " ", s->done ? "" : s->outcome);
 }
 
@@ -212,8 +216,8 @@ void timeline_svg(FILE *out, const struct timeline *t)
 		     "font-family=\"Inter, 'Segoe UI', 'Helvetica Neue', 'DejaVu Sans', Arial, sans-serif\">\n",
 		WIDTH, p.height, WIDTH, p.height);
 	box(&p, 0, 0, WIDTH, p.height, "#ffffff", "");
-	draw_freeze(&p);
 	draw_stripes(&p);
+	draw_freeze(&p);
 	draw_axis(&p);
 	draw_commit(&p);
 	for (size_t i = 0; i < t->n; i++)

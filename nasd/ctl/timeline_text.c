@@ -48,6 +48,7 @@ static const char *mark(const struct canvas *c, const struct timeline_step *s, b
 static void draw_bar(const struct canvas *c, const struct timeline_step *s)
 {
 	int first = column(c, s->start), last = column(c, s->end);
+	int end = c->t->freeze_to > c->t->freeze_from ? column(c, c->t->freeze_to) : 0;
 	bool coloured = false;
 
 	if (first >= c->width)
@@ -55,7 +56,8 @@ static void draw_bar(const struct canvas *c, const struct timeline_step *s)
 	/* A step ends where the next begins: its last column is only its own when it has no other. */
 	if (last > first)
 		last--;
-	for (int col = 0; col < c->width; col++) {
+	end = end < last ? last : end; /* no spaces behind it */
+	for (int col = 0; col < c->width && col <= end; col++) {
 		bool bar = col >= first && col <= last;
 
 		if (bar && !coloured)

@@ -52,10 +52,10 @@ const char *view_duration(int64_t us, char buf[VIEW_VALUE_MAX])
 		snprintf(buf, VIEW_VALUE_MAX, "-");
 	else if (us < 1000)
 		snprintf(buf, VIEW_VALUE_MAX, "%d us", (int)us);
-	else if (us < 100000)
+	else if (us < 99950)
 		snprintf(buf, VIEW_VALUE_MAX, "%.1f ms", (double)us / 1e3);
-	else if (us < 1000000)
-		snprintf(buf, VIEW_VALUE_MAX, "%d ms", (int)(us / 1000));
+	else if (us < 999500)
+		snprintf(buf, VIEW_VALUE_MAX, "%.0f ms", (double)us / 1e3);
 	else if (s < 100)
 		snprintf(buf, VIEW_VALUE_MAX, "%.2f s", (double)us / 1e6);
 	else if (s < 3600)

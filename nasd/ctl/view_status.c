@@ -251,7 +251,7 @@ void view_status(FILE *out, const struct view *v, const json_t *status)
 	const json_t *groups = json_object_get(status, "groups");
 	char up[VIEW_VALUE_MAX];
 
-	fprintf(out, "%snasd %s on %s%s, cluster %s, up %s, takeover by %s, configuration %.12s\n",
+	fprintf(out, "%snasd %s on %s%s, cluster %s, up %s, takeover: %s, configuration %.12s\n",
 		view_on(v, TONE_STRONG), js_text(status, "version"), js_text(status, "node"), view_off(v),
 		js_text(status, "cluster"), view_duration(js_int(status, "uptime_s") * 1000000, up),
 		js_text(status, "trigger"), js_text(status, "config_hash"));
