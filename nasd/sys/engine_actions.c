@@ -132,13 +132,12 @@ static void rec_fn(void *arg)
 	enum step_id step = step_of_record(&j->rec);
 	enum inject_what what = step == STEP_NONE ? INJECT_NONE : egroup_inject(j->g, step, false);
 
-	if (what == INJECT_FAIL || what == INJECT_UNKNOWN) {
-		j->ret = err_set(&j->err, ERR_SYSTEM, EIO, "journal", "injected failure");
-		return;
+	if (what != INJECT_FAIL && what != INJECT_UNKNOWN) {
+		j->ret = engine_journal_write(j->g->e, &j->rec, &j->err);
+		what = step == STEP_NONE || j->ret < 0 ? INJECT_NONE : egroup_inject(j->g, step, true);
 	}
-	j->ret = engine_journal_write(j->g->e, &j->rec, &j->err);
-	if (step != STEP_NONE)
-		egroup_inject(j->g, step, true);
+	if (what == INJECT_FAIL || what == INJECT_UNKNOWN)
+		j->ret = err_set(&j->err, ERR_SYSTEM, EIO, "journal", "injected failure");
 }
 
 static void rec_done(void *arg)
@@ -179,10 +178,14 @@ static void facts_fn(void *arg)
 	struct facts_job *j = arg;
 	struct engine *e = j->g->e;
 
-	if (j->tag == FACTS_GATHER)
-		egroup_inject(j->g, STEP_CHECK, false);
+	/* what an operator asked for; the monitor's own looks are no step */
+	bool step = j->tag == FACTS_GATHER || j->tag == FACTS_FOR_PEER;
+	enum inject_what what = step ? egroup_inject(j->g, STEP_CHECK, false) : INJECT_NONE;
+
 	effects_facts(j->g->fx, j->probe, &j->facts);
-	j->facts.valid = true;
+	if (step && what == INJECT_NONE)
+		what = egroup_inject(j->g, STEP_CHECK, true);
+	j->facts.valid = what != INJECT_FAIL && what != INJECT_UNKNOWN;
 	j->facts.collected_us = engine_now_us();
 	snprintf(j->facts.group, sizeof(j->facts.group), "%s", j->g->conf->name);
 	j->facts.journal_ok = !atomic_load(&e->journal_bad);

@@ -172,15 +172,23 @@ static void scan(struct egroup *g)
 		free(j);
 }
 
+/* A fault at this point of CLIENTS, whose answer then is that fault. */
+static bool injected(struct egroup *g, bool after)
+{
+	enum inject_what what = egroup_inject(g, STEP_CLIENTS, after);
+	struct err e;
+
+	if (what != INJECT_FAIL && what != INJECT_UNKNOWN)
+		return false;
+	err_set(&e, ERR_SYSTEM, EIO, "clients", "injected failure");
+	synced(g, false, &e);
+	return true;
+}
+
 void egroup_clients_sync(struct egroup *g)
 {
-	if (egroup_inject(g, STEP_CLIENTS, false) == INJECT_FAIL) {
-		struct err e;
-
-		err_set(&e, ERR_SYSTEM, EIO, "clients", "injected failure");
-		synced(g, false, &e);
+	if (injected(g, false))
 		return;
-	}
 	g->sync_wanted = true;
 	g->sync_seq = 0;
 	scan(g);
@@ -190,8 +198,8 @@ void egroup_clients_ack(struct egroup *g, uint64_t seq)
 {
 	if (!g->sync_wanted || !g->sync_seq || seq < g->sync_seq)
 		return;
-	egroup_inject(g, STEP_CLIENTS, true);
-	synced(g, true, NULL);
+	if (!injected(g, true))
+		synced(g, true, NULL);
 }
 
 void egroup_clients_peer_up(struct egroup *g)
