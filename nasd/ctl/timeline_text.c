@@ -73,7 +73,7 @@ static void draw_bar(const struct canvas *c, const struct timeline_step *s)
 /* "freeze 412 ms" over its columns, where it has room. */
 static void draw_freeze_line(const struct canvas *c)
 {
-	int first = column(c, c->t->freeze_from), last = column(c, c->t->freeze_to), len, room;
+	int first = column(c, c->t->freeze_from), last = column(c, c->t->freeze_to), len, room, at;
 	char label[VIEW_VALUE_MAX + 16], took[VIEW_VALUE_MAX];
 
 	if (c->t->freeze_to <= c->t->freeze_from)
@@ -82,21 +82,18 @@ static void draw_freeze_line(const struct canvas *c)
 	if (last >= c->width)
 		last = c->width - 1;
 	room = last - first - 1;
-	fprintf(c->out, "%*s", LABELS + first, "");
-	if (room < len) { /* beside it */
-		fprintf(c->out, "|%*s%s%s\n", room > 0 ? room : 0, "", last > first ? "|" : "", label);
-		return;
-	}
-	fputc('|', c->out);
+	at = room < len ? room : (room - len) / 2; /* no room: behind it */
+	fprintf(c->out, "%*s|", LABELS + first, "");
 	for (int i = 0; i < room; i++) {
-		if (i == (room - len) / 2) {
+		if (i == at) {
 			fputs(label, c->out);
 			i += len - 1;
 		} else {
 			fputc('-', c->out);
 		}
 	}
-	fputs("|\n", c->out);
+	label[len - 1] = '\0'; /* no space at the line's end */
+	fprintf(c->out, "%s%s\n", last > first ? "|" : "", room < len ? label : "");
 }
 
 /* A tick label such as "400" or "0.5", in milliseconds. */
