@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "check.h"
+#include "preflight.h"
 #include "move.h"
 
 /* The checks and the steps, and nothing changes. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The preflight as `check` and `switchover --dry-run` both show it. */
-#ifndef NASD_CTL_CHECK_H
-#define NASD_CTL_CHECK_H
+#ifndef NASD_CTL_PREFLIGHT_H
+#define NASD_CTL_PREFLIGHT_H
 
 #include "ask.h"
 
