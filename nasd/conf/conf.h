@@ -129,9 +129,7 @@ struct conf_limits {
 	uint64_t switchover_us; /* a planned move, from the request to the report */
 	uint64_t precopy_us;    /* getting the dirty data down before the freeze */
 	uint64_t freeze_us;     /* from the closed gate to the commitment; then roll back */
-	uint64_t drain_us;      /* in-flight requests finished, within the freeze */
 	uint64_t step_us;       /* any other single step */
-	uint64_t takeover_us;   /* a takeover, from the proof of death */
 	uint64_t dirty_bytes;   /* the freeze begins when no more than this is dirty */
 };
 

@@ -202,9 +202,6 @@ static int check_limits(struct checker *k, size_t i)
 			    "must be shorter than the lease: after it, rolling back would find expired clients");
 	if (l->freeze_us > l->switchover_us)
 		return FAIL(k, &at, "lower freeze, or raise switchover", "must not be longer than switchover");
-	at.key = "drain";
-	if (l->drain_us > l->freeze_us)
-		return FAIL(k, &at, "lower drain, or raise freeze", "must not be longer than freeze");
 	at.key = "precopy";
 	if (l->precopy_us > l->switchover_us)
 		return FAIL(k, &at, "lower precopy, or raise switchover", "must not be longer than switchover");

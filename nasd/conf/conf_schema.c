@@ -84,9 +84,7 @@ static const struct field limits_fields[] = {
 	{ "switchover", FIELD_DURATION, AT(conf_limits, switchover_us), .def = "30s", .min = S(1), .max = S(3600) },
 	{ "precopy", FIELD_DURATION, AT(conf_limits, precopy_us), .def = "15s", .min = MS(100), .max = S(3600) },
 	{ "freeze", FIELD_DURATION, AT(conf_limits, freeze_us), .def = "8s", .min = MS(100), .max = S(60) },
-	{ "drain", FIELD_DURATION, AT(conf_limits, drain_us), .def = "2s", .min = MS(10), .max = S(60) },
 	{ "step", FIELD_DURATION, AT(conf_limits, step_us), .def = "5s", .min = MS(100), .max = S(600) },
-	{ "takeover", FIELD_DURATION, AT(conf_limits, takeover_us), .def = "30s", .min = S(1), .max = S(3600) },
 	{ "dirty", FIELD_SIZE, AT(conf_limits, dirty_bytes), .def = "16MiB", .min = 64 << 10, .max = 64ULL << 30 },
 };
 SECTION(conf_limits_section, "limits", limits_fields);
