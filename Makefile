@@ -35,6 +35,7 @@ RULES = \
 	fence:nasd/base \
 	nasd/sys:nasd/base,nasd/core,nasd/wire,nasd/conf,netlink,fence \
 	nasd/ctl:nasd/base,nasd/wire,nasd/conf \
+	tests/sim:nasd/base,nasd/core \
 	tests/lab/guest:
 comma := ,
 room_of = $(firstword $(subst :, ,$(1)))
@@ -58,7 +59,7 @@ $(B)/%.o: %.c Makefile | $(B)/pkgs.mk
 	@echo "  CC    $<"
 	@$(CC) $(CPPFLAGS) $(CFLAGS) $(PKG_CFLAGS) -MMD -MP -c -o $@ $<
 
-ALL_INC = -Inasd/base -Inasd/core -Inasd/wire -Inasd/conf -Inetlink -Ifence -Inasd/sys -Itests/lab/guest -iquote nasd/ctl
+ALL_INC = -Inasd/base -Inasd/core -Inasd/wire -Inasd/conf -Inetlink -Ifence -Inasd/sys -Itests/lab/guest -Itests/sim -iquote nasd/ctl
 ARCHIVES = $(B)/nasd/ctl.a $(B)/nasd/sys.a $(B)/nasd/core.a $(B)/nasd/wire.a $(B)/nasd/conf.a $(B)/netlink.a $(B)/fence.a $(B)/nasd/base.a
 GROUPED = -Wl,--start-group $(ARCHIVES) -Wl,--end-group
 DAEMON_ARCHIVES = $(filter-out $(B)/nasd/ctl.a,$(ARCHIVES))
@@ -82,9 +83,9 @@ $(B)/bin/nasctl: $(B)/nasd/ctl/main.o $(ARCHIVES)
 # ---- unit tests: every tests/unit/test_*.c is a program of its own (check)
 UNIT := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.c))
 $(B)/tests/unit/%.o: CPPFLAGS += $(ALL_INC) -Itests/unit
-$(B)/unit/%: $(B)/tests/unit/%.o $(ARCHIVES) $(B)/tests/lab/guest.a
+$(B)/unit/%: $(B)/tests/unit/%.o $(ARCHIVES) $(B)/tests/sim.a $(B)/tests/lab/guest.a
 	@mkdir -p $(@D)
-	@$(CC) $(LDFLAGS) -o $@ $< $(B)/tests/lab/guest.a $(GROUPED) $(PKG_LIBS) $$(pkg-config --libs check)
+	@$(CC) $(LDFLAGS) -o $@ $< $(B)/tests/sim.a $(B)/tests/lab/guest.a $(GROUPED) $(PKG_LIBS) $$(pkg-config --libs check)
 
 .PHONY: check
 check: $(UNIT) $(ARCHIVES) $(B)/sbin/nasd

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What must always hold, and what must hold once all is quiet. */
+#include "sim.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { REPLY_SLACK_US = 5000000 };
+
+static void one_writer(struct sim *s)
+{
+	if (s->n[0].cause || s->n[1].cause)
+		return;
+	if (world_serves(&s->w, 0) && world_serves(&s->w, 1))
+		sim_broken(s, "two writers: parts of the service on both nodes (%d%d%d%d, %d%d%d%d)",
+			   s->w.m[0].primary, s->w.m[0].mounted, s->w.m[0].server == SERVER_SERVING, s->w.m[0].address,
+			   s->w.m[1].primary, s->w.m[1].mounted, s->w.m[1].server == SERVER_SERVING, s->w.m[1].address);
+}
+
+static void address_last(struct sim *s, int i)
+{
+	const struct machine *m = &s->w.m[i];
+
+	if (!m->address || m->server_fell)
+		return;
+	if (m->server != SERVER_SERVING || !m->mounted || !m->primary)
+		sim_broken(s, "node %d: the address is present without the service behind it", i);
+}
+
+static void answered_in_time(struct sim *s)
+{
+	for (size_t i = 0; i < s->n_replies; i++) {
+		const struct sim_reply *p = &s->replies[i];
+
+		if (!p->replies && s->n[p->node].core && s->n[p->node].life == p->life &&
+		    s->now > p->asked + SIM_SWITCHOVER_US + REPLY_SLACK_US)
+			sim_broken(s, "request %llu is not answered in time", (unsigned long long)p->id);
+	}
+}
+
+void promises_always(struct sim *s)
+{
+	if (s->w.broken[0])
+		sim_broken(s, "%s", s->w.broken);
+	one_writer(s);
+	address_last(s, 0);
+	address_last(s, 1);
+	answered_in_time(s);
+}
+
+/* The newest owner that any durable record names. */
+static int newest_owner(const struct sim *s, uint64_t *epoch)
+{
+	struct journal_state j[2];
+	int k;
+
+	sim_fold(s, 0, &j[0]);
+	sim_fold(s, 1, &j[1]);
+	k = j[1].epoch > j[0].epoch;
+	*epoch = j[k].epoch;
+	return j[k].owner;
+}
+
+void promises_before_run(struct sim *s, int node, enum step_id step)
+{
+	enum step_stage stage = step_row(step)->stage;
+	struct journal_state own;
+	uint64_t epoch;
+	int owner;
+
+	if (stage != STAGE_ACQUIRE && stage != STAGE_ACTIVATE)
+		return;
+	owner = newest_owner(s, &epoch);
+	sim_fold(s, node, &own);
+	if (own.owner != node)
+		sim_broken(s, "node %d runs %s, but its own journal does not give it the group", node, step_name(step));
+	else if (owner != node && !s->n[node].cause)
+		sim_broken(s, "node %d runs %s under epoch %llu, but epoch %llu is %d's", node, step_name(step),
+			   (unsigned long long)own.epoch, (unsigned long long)epoch, owner);
+}
+
+/* The group is given away only by one that has stood down, and has written it. */
+void promises_before_send(struct sim *s, int node, const struct peer_msg *m)
+{
+	struct journal_state own;
+
+	if (m->type != MSG_COMMIT && m->type != MSG_CLAIMED)
+		return;
+	sim_fold(s, node, &own);
+	if (own.owner != 1 - node || own.epoch != m->epoch)
+		sim_broken(s, "node %d sends %s %llu without a durable record", node, msg_type_name(m->type),
+			   (unsigned long long)m->epoch);
+	if (world_serves(&s->w, node))
+		sim_broken(s, "node %d sends %s %llu before it has stood down", node, msg_type_name(m->type),
+			   (unsigned long long)m->epoch);
+}
+
+void promises_record(struct sim *s, const struct journal_rec *r)
+{
+	int *seen;
+
+	if (strcmp(r->kind, "owner") || r->epoch >= SIM_EPOCHS_MAX)
+		return;
+	seen = &s->epoch_owner[r->epoch];
+	if (*seen != -2 && *seen != r->owner)
+		sim_broken(s, "epoch %llu is used for owner %d and for owner %d", (unsigned long long)r->epoch, *seen,
+			   r->owner);
+	*seen = r->owner;
+}
+
+static void quiet_replies(struct sim *s)
+{
+	for (size_t i = 0; i < s->n_replies; i++)
+		if (s->replies[i].replies != 1 && s->n[s->replies[i].node].life == s->replies[i].life)
+			sim_broken(s, "request %llu has %u answers", (unsigned long long)s->replies[i].id,
+				   s->replies[i].replies);
+}
+
+static void quiet_node(struct sim *s, int i, int owner)
+{
+	enum group_state want = owner == i ? GS_ACTIVE : GS_STANDBY;
+	const struct machine *m = &s->w.m[i];
+	struct group_view v;
+
+	if (sim_state(s, i) != want) {
+		sim_broken(s, "at rest node %d is %s, not %s", i, group_state_name(sim_state(s, i)),
+			   group_state_name(want));
+		return;
+	}
+	group_look(s->n[i].core, &v);
+	if (want == GS_ACTIVE && sim_active(s) != i)
+		sim_broken(s, "at rest node %d says active but does not serve in full", i);
+	if (want == GS_STANDBY && (world_serves(&s->w, i) || m->server != SERVER_WARM))
+		sim_broken(s, "at rest the standby %d is not clean and warm", i);
+	if (v.log && v.log->result == RESULT_RUNNING)
+		sim_broken(s, "at rest the log of node %d is still running", i);
+	if (want == GS_STANDBY && v.detail[0] && owner != NODE_NONE)
+		sim_broken(s, "at rest the standby %d still says '%.120s'", i, v.detail);
+}
+
+void promises_quiet(struct sim *s)
+{
+	uint64_t epoch;
+	int owner = newest_owner(s, &epoch);
+
+	quiet_replies(s);
+	for (int i = 0; i < 2 && !s->broken[0]; i++)
+		quiet_node(s, i, owner);
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Openings that the tests of the core share, and the random schedule. */
+#ifndef TESTS_SIM_SCENES_H
+#define TESTS_SIM_SCENES_H
+
+#include "sim.h"
+
+/* Both nodes up and at rest; owner active (NODE_NONE: nobody owns the group). */
+struct sim *scene_pair(uint64_t seed, int owner);
+
+/* What a random schedule has done, summed over many. */
+struct scene_tally {
+	unsigned requests, kills, crashes, cuts, faults, server_deaths, confirmed, moves;
+	uint64_t events;
+};
+
+/*
+ * One random schedule: requests, faults, kills, crashes, cuts and heals, an
+ * operator's word when the node is really off; then settles. False: a promise
+ * was broken, s->broken says which. *out is the caller's to free.
+ */
+bool scene_random(uint64_t seed, struct sim **out, struct scene_tally *t);
+
+#endif

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A deterministic pair: two real decision cores over a simulated world, link,
+ * journal and clock. The core's actions are carried out as sys/engine_actions.c
+ * does it: a record holds back the later actions until it is durable, steps run
+ * one at a time in a lane, everything else at once. After each event the
+ * promises are checked (promises.c); the first one broken stops the run.
+ *
+ *     sim_new -> sim_start (both nodes) -> sim_request, faults ... -> sim_run
+ *             -> sim_settle -> sim->broken is empty -> sim_free
+ *
+ * SIM_TRACE=1 in the environment prints what happens.
+ */
+#ifndef TESTS_SIM_SIM_H
+#define TESTS_SIM_SIM_H
+
+#include "group.h"
+#include "sim_link.h"
+#include "prng.h"
+#include "world.h"
+
+enum {
+	SIM_LANE_MAX = 64,
+	SIM_REQUESTS_MAX = 256,
+	SIM_FAULTS_MAX = 8,
+	SIM_SCRIPT_MAX = 128,
+	SIM_EPOCHS_MAX = 1024,
+	SIM_SWITCHOVER_US = 30000000,
+	SIM_FREEZE_US = 8000000,
+};
+
+/* ---- faults of a single step, or of the record that stands for it */
+enum fault_kind {
+	FAULT_NONE,
+	FAULT_FAIL,             /* said to have failed, and has */
+	FAULT_UNKNOWN_DONE,     /* no answer, in place */
+	FAULT_UNKNOWN_NOT,      /* no answer, not in place */
+	FAULT_STALL,            /* done, but later than its deadline */
+	FAULT_VERIFY_UNKNOWN,   /* looking gives no answer, for some seconds */
+};
+const char *fault_name(enum fault_kind k);
+
+struct sim_fault {
+	int node;
+	enum step_id step;
+	enum fault_kind kind;   /* FAULT_NONE: free */
+	unsigned times;         /* how often it strikes */
+};
+
+/* ---- death of a process or node at a chosen action */
+enum kill_when {
+	KILL_BEFORE,            /* before the action is carried out */
+	KILL_LOST,              /* after; what it began (record, step) did not happen */
+	KILL_KEPT,              /* after; what it began did happen, unheard of */
+};
+
+struct sim_kill {
+	bool armed;
+	int node;
+	unsigned index;         /* of the node's actions since arming */
+	enum kill_when when;
+	bool power;             /* the node, not the process alone */
+	int64_t restart_after;
+};
+
+struct sim_job {
+	enum step_id step;
+	enum step_op op;
+	bool has_rec;
+	struct journal_rec rec;
+	int64_t start, end;     /* end 0: waits for its turn */
+	enum fault_kind fault;
+};
+
+struct sim_reply {
+	uint64_t id;
+	int node;
+	unsigned life;
+	int64_t asked, answered;
+	unsigned replies;
+	bool ok;
+	struct err err;
+	size_t n_findings;
+};
+
+struct sim_node {
+	bool powered;
+	struct group_core *core;   /* NULL: no process */
+	unsigned life, boot;
+	int64_t restart_at;        /* 0: not planned */
+	/* the journal: what a restarted nasd would read */
+	struct journal_rec *disk;
+	size_t n_disk, cap_disk;
+	bool poisoned;             /* a failed sync: no more writes in this life */
+	bool journal_wait;
+	struct journal_rec rec;    /* being written */
+	int64_t journal_due;
+	enum fault_kind journal_fault;
+	/* the lane */
+	struct sim_job lane[SIM_LANE_MAX];
+	size_t n_lane;
+	/* others */
+	int64_t facts_due[3];      /* by tag; 0: none */
+	int64_t sync_due;
+	bool sync_ok;
+	/* counted */
+	unsigned actions;          /* carried out since sim_count */
+	unsigned finished;
+	bool cause;                /* unsafe by the schedule's doing: a lying operator */
+	int64_t ticks_at;          /* against busy loops */
+	unsigned ticks_here;
+};
+
+struct sim;
+typedef void (*sim_fn)(struct sim *s, int arg);
+
+struct sim {
+	struct prng r;
+	int64_t now;
+	uint64_t events;
+	struct world w;
+	struct sim_link link;
+	struct sim_node n[2];
+	struct sim_fault faults[SIM_FAULTS_MAX];
+	struct sim_kill kill;
+	bool killed;               /* the armed kill has struck */
+	int cut_at_msg;            /* cut when this many more have been sent; -1: never */
+	bool cut_struck;
+	int64_t drbd_due;          /* reconnects; 0: none */
+	struct { int64_t at; sim_fn fn; int arg; } script[SIM_SCRIPT_MAX];
+	size_t n_script;
+	struct sim_reply replies[SIM_REQUESTS_MAX];
+	size_t n_replies;
+	int epoch_owner[SIM_EPOCHS_MAX]; /* -2: never owned */
+	unsigned messages;
+	int64_t step_us;           /* the longest a healthy step takes */
+	char broken[300];          /* the first promise that did not hold */
+	bool trace;
+};
+
+struct sim *sim_new(uint64_t seed);
+void sim_free(struct sim *s);
+
+/* Writes "owner is active" into both journals, as after an earlier life. */
+void sim_own(struct sim *s, int owner, uint64_t epoch);
+/* Starts nasd on a node (powering it on first when it is off). */
+void sim_start(struct sim *s, int node);
+/* keep: what it was doing just now (record, step) still happens. */
+void sim_kill_now(struct sim *s, int node, bool power, bool keep);
+void sim_cut(struct sim *s, bool drbd_too);
+void sim_heal(struct sim *s);
+void sim_server_dies(struct sim *s, int node);
+
+/* An operator asks on this node; returns the index in replies[], or -1: no nasd there. */
+int sim_request(struct sim *s, int node, enum request_kind kind, int target, bool confirmed);
+struct sim_fault *sim_fault(struct sim *s, int node, enum step_id step, enum fault_kind kind);
+void sim_kill_at(struct sim *s, int node, unsigned index, enum kill_when when, bool power);
+void sim_at(struct sim *s, int64_t after, sim_fn fn, int arg);
+/* Counts actions and messages from here. */
+void sim_count(struct sim *s);
+
+/* One event; false: a promise is broken. */
+bool sim_step(struct sim *s);
+/* Runs for some time; false: a promise is broken. */
+bool sim_run(struct sim *s, int64_t us);
+/* All faults end, everything restarts and heals; runs until quiet and checks
+ * what must then hold. False: a promise is broken. */
+bool sim_settle(struct sim *s);
+
+/* ---- looking */
+enum group_state sim_state(const struct sim *s, int node);
+/* The node that serves in full; NODE_NONE. */
+int sim_active(const struct sim *s);
+void sim_fold(const struct sim *s, int node, struct journal_state *j);
+void sim_say(struct sim *s, int node, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+void sim_broken(struct sim *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* promises.c */
+void promises_always(struct sim *s);
+void promises_before_run(struct sim *s, int node, enum step_id step);
+void promises_before_send(struct sim *s, int node, const struct peer_msg *m);
+void promises_record(struct sim *s, const struct journal_rec *r);
+void promises_quiet(struct sim *s);
+
+/* sim_actions.c */
+void sim_drain(struct sim *s, int node);
+void sim_lane_finished(struct sim *s, int node);
+void sim_journal_finished(struct sim *s, int node);
+void sim_lane_next(struct sim *s, int node);
+void sim_record_durable(struct sim *s, int node, const struct journal_rec *r);
+enum fault_kind sim_take_fault(struct sim *s, int node, enum step_id step, bool verify);
+
+#endif
