@@ -90,6 +90,7 @@ void claim_received(struct group_core *g, int64_t now, uint64_t epoch)
 	group_journal(g, "owner", epoch, group_peer_index(g), "agreed to the peer's claim");
 	group_send(g, MSG_CLAIMED, epoch);
 	g->peer.epoch = epoch;
+	group_set_state(g, GS_STANDBY, "%s", "");
 }
 
 void claim_agreed(struct group_core *g, int64_t now, uint64_t epoch)
