@@ -104,7 +104,8 @@ static int find_self(const struct conf *conf, const char *name, struct err *err)
 
 static int serve(const struct options *o, const struct conf *conf, int self, struct err *err)
 {
-	struct engine_spec spec = { conf, self, o->state_dir, o->run_dir, o->log_dir, o->injection };
+	struct engine_spec spec = { .conf = conf, .self = self, .state_dir = o->state_dir, .run_dir = o->run_dir,
+				    .log_dir = o->log_dir, .allow_injection = o->injection };
 	sd_event *event = NULL;
 	struct engine *engine;
 	sigset_t set;

@@ -212,6 +212,8 @@ static int open_all(struct engine *e, struct err *err)
 		ret = peer_link_new(e->event, e->conf, e->spec.self, &ops, e, &e->link, err);
 	if (ret == 0)
 		ret = engine_control_open(e, err);
+	if (ret == 0)
+		ret = engine_watch_open(e, err);
 	if (ret < 0)
 		return ret;
 	for (size_t i = 0; i < e->n_groups; i++) {
@@ -264,6 +266,7 @@ void engine_free(struct engine *e)
 {
 	if (!e)
 		return;
+	engine_watch_close(e);
 	control_server_free(e->control);
 	peer_link_free(e->link);
 	for (size_t i = 0; i < e->n_groups; i++)

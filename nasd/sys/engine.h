@@ -21,6 +21,7 @@ struct engine_spec {
 	int self;                  /* this node's index in it */
 	const char *state_dir, *run_dir, *log_dir; /* must exist */
 	bool allow_injection;      /* tests: the inject command works */
+	const char *drbdsetup;     /* tests: instead of /usr/sbin/drbdsetup; NULL */
 };
 
 /*

@@ -170,6 +170,7 @@ struct facts_job {
 	struct egroup *g;
 	enum facts_tag tag;
 	bool probe;
+	unsigned long state_changes; /* when it was asked for */
 	struct facts facts;
 };
 
@@ -203,23 +204,35 @@ static void facts_done(void *arg)
 	group_look(g->core, &v);
 	j->facts.clients = v.state == GS_ACTIVE ? (unsigned)client_set_count(&g->current, CLIENT_RECORD) :
 						  atomic_load(&g->replicated);
+	/* Seen before a change of state, they must not be judged by the new one: a
+	 * server that a step had stopped has not died. */
+	if (j->tag == FACTS_MONITOR && j->state_changes != g->state_changes)
+		j->tag = FACTS_FOR_PEER;
 	group_facts(g->core, engine_now_us(), j->tag, &j->facts);
+	if (j->tag == FACTS_MONITOR)
+		egroup_watch_facts(g, &j->facts);
 	free(j);
 	engine_control_changed(g->e);
 	egroup_settle(g);
 }
 
-static void collect_facts(struct egroup *g, const struct action *a)
+static void collect_facts(struct egroup *g, enum facts_tag tag, bool probe)
 {
 	struct facts_job *j = calloc(1, sizeof(*j));
 
 	if (!j)
 		abort();
 	j->g = g;
-	j->tag = a->u.facts.tag;
-	j->probe = a->u.facts.probe;
+	j->tag = tag;
+	j->probe = probe;
+	j->state_changes = g->state_changes;
 	if (lane_submit(g->side, facts_fn, facts_done, j) < 0)
 		abort();
+}
+
+void egroup_facts_monitor(struct egroup *g)
+{
+	collect_facts(g, FACTS_MONITOR, false);
 }
 
 /* ---- announcements, repeated for a while after activation */
@@ -297,6 +310,7 @@ static void state_changed(struct egroup *g, const struct action *a)
 	struct group_view v;
 	struct log_fields f = { g->conf->name, NULL, 0 };
 
+	g->state_changes++;
 	group_look(g->core, &v);
 	f.epoch = v.epoch;
 	log_write(LOGP_NOTICE, &f, "state %s -> %s%s%s", group_state_name(a->u.state.old),
@@ -328,7 +342,7 @@ void egroup_drain(struct egroup *g)
 		case ACT_RUN: run_step(g, a); break;
 		case ACT_JOURNAL: write_record(g, a); break;
 		case ACT_SEND: peer_link_send(g->e->link, &a->u.msg); break;
-		case ACT_FACTS: collect_facts(g, a); break;
+		case ACT_FACTS: collect_facts(g, a->u.facts.tag, a->u.facts.probe); break;
 		case ACT_SYNC_CLIENTS: egroup_clients_sync(g); break;
 		case ACT_REPORT: report(g, a); break;
 		case ACT_REPLY: engine_control_reply(g, a); break;

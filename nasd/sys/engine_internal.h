@@ -10,6 +10,7 @@
  *   engine_json.c     status and history as JSON
  *   engine_history.c  finished moves, kept in memory and on disk
  *   engine_inject.c   faults on demand, for tests
+ *   engine_watch.c    DRBD's events, links, addresses, the server's end
  *
  * Threads: each group has two lanes: `steps` runs the rows of the table one at
  * a time, `side` everything that may run beside them (facts, client entries,
@@ -74,6 +75,7 @@ struct egroup {
 
 	int64_t peer_facts_at;     /* monotonic; 0: never */
 	int64_t last_state_log;
+	unsigned long state_changes; /* counts them */
 };
 
 struct pending {
@@ -98,6 +100,7 @@ struct engine {
 
 	struct peer_link *link;
 	struct control_server *control;
+	struct engine_watch *watch;
 	struct egroup groups[CONF_GROUPS_MAX];
 	size_t n_groups;
 
@@ -119,6 +122,8 @@ void egroup_settle(struct egroup *g);
 /* engine_actions.c */
 void egroup_drain(struct egroup *g);
 void egroup_announce_stop(struct egroup *g);
+/* Collects facts beside the core's own schedule; while STANDBY or ACTIVE. */
+void egroup_facts_monitor(struct egroup *g);
 
 /* engine_journal.c */
 /* Blocking; thread-safe. Sets seq and wall_us. */
@@ -145,6 +150,7 @@ void engine_control_changed(struct engine *e);
 
 /* engine_json.c: new references */
 json_t *engine_status_json(struct engine *e);
+json_t *engine_wall_json(int64_t wall_us); /* ISO 8601, UTC */
 json_t *engine_log_json(struct egroup *g, const struct switch_log *log);
 json_t *engine_plan_json(void);
 json_t *engine_report_json(struct egroup *g, const struct step_report *r, int64_t base_us);
@@ -158,5 +164,12 @@ void engine_history_add(struct egroup *g, const struct switch_log *log, bool pro
 int engine_inject_arm(struct egroup *g, const struct ctl_request *req, struct err *err);
 /* What to do at this point (before or after the step's effect); kills the process itself. Any thread. */
 enum inject_what egroup_inject(struct egroup *g, enum step_id step, bool after);
+
+/* engine_watch.c */
+int engine_watch_open(struct engine *e, struct err *err);
+void engine_watch_close(struct engine *e);
+/* Facts that the core has just been given, and that are of its present state. */
+void egroup_watch_facts(struct egroup *g, const struct facts *f);
+json_t *egroup_watch_json(struct egroup *g); /* "drbd_events" of the status; new reference */
 
 #endif

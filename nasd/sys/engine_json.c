@@ -8,7 +8,7 @@
 
 #include "json_model.h"
 
-static json_t *wall_text(int64_t wall_us)
+json_t *engine_wall_json(int64_t wall_us)
 {
 	time_t sec = (time_t)(wall_us / 1000000);
 	char day[40], text[64];
@@ -55,7 +55,7 @@ json_t *engine_log_json(struct egroup *g, const struct switch_log *log)
 		      "kind", switch_kind_name(log->kind), "result", switch_result_name(log->result),
 		      "group", g->conf->name, "epoch", (json_int_t)log->epoch,
 		      "source", node_json(e, log->source), "target", node_json(e, log->target),
-		      "began", wall_text(wall), "total_us", (json_int_t)(end - began),
+		      "began", engine_wall_json(wall), "total_us", (json_int_t)(end - began),
 		      "freeze_us", (json_int_t)switch_log_freeze_us(log), "requested_by", log->requested_by,
 		      "error", error_to_json(&log->error), "steps", steps);
 	return o;
@@ -121,6 +121,8 @@ static json_t *group_json(struct egroup *g)
 		      "clients", v.state == GS_ACTIVE ? clients_json(g) : json_array(),
 		      "client_records", (json_int_t)client_set_count(&g->current, CLIENT_RECORD),
 		      "replicated", (json_int_t)atomic_load(&g->replicated), "last", last_json(g));
+	if (o)
+		json_object_set_new(o, "drbd_events", egroup_watch_json(g));
 	if (o && g->peer_facts_at)
 		json_object_set_new(o, "peer_facts_age_ms",
 				    json_integer((engine_now_us() - g->peer_facts_at) / 1000));
@@ -135,7 +137,7 @@ static json_t *peer_json(struct engine *e)
 	peer_link_status(e->link, &s);
 	peer_link_clock_offset_us(e->link, &offset, &rtt);
 	return json_pack("{s:s, s:b, s:s, s:o, s:I, s:s, s:b, s:I, s:s}", "node", s.node, "connected",
-			 (int)s.connected, "address", s.address, "since", wall_text(s.since_wall_us), "rtt_us",
+			 (int)s.connected, "address", s.address, "since", engine_wall_json(s.since_wall_us), "rtt_us",
 			 (json_int_t)s.rtt_us, "version", s.version, "config_same", (int)s.config_same,
 			 "last_heard_ms",
 			 (json_int_t)(s.last_heard_us ? (engine_now_us() - s.last_heard_us) / 1000 : -1),

@@ -30,7 +30,8 @@
  *   "groups":[{"name","state","owner","epoch","detail","transaction":null|{"kind","epoch",
  *     "source","target","stage","step","elapsed_ms"},"local":facts,"peer":facts|null,
  *     "clients":[{"address","port","local"}],"client_records":n,"replicated":n,
- *     "last":history entry|null}]}
+ *     "last":history entry|null,"drbd_events":{"live":bool,"last_change":"role: Primary -> Secondary",
+ *     "at":"2026-..."|null}}]}
  * state: unknown|standby|active|activating|switching|target|standing-down|stopped|failed
  * finding: {"check","node","ok","message","remedy"}
  * history entry: {"kind":"switchover|takeover|resume","result":"done|rolled-back|refused|failed|running",

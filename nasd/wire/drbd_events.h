@@ -109,4 +109,27 @@ int drbd_model_apply(struct drbd_model *m, const struct drbd_event *event, struc
 /* NULL when it is not known. */
 const struct drbd_resource *drbd_model_find(const struct drbd_model *m, const char *name);
 
+/* ---- what happened between two looks */
+struct drbd_diff {
+	const char *resource;
+	const char *what;     /* "role", "connection", "peer role", "I/O", "disk", "peer disk",
+			       * "replication", "resource" (it came or went) */
+	unsigned volume;
+	const char *old, *now; /* DRBD's words, never empty: "none" stands for nothing */
+};
+
+/*
+ * Calls fn (may be NULL) for each difference in what diff.what lists; counters
+ * and progress do not count. The diff is valid during the call. Returns how
+ * many there are.
+ */
+unsigned drbd_model_diff(const struct drbd_model *old, const struct drbd_model *now,
+			 void (*fn)(const struct drbd_diff *diff, void *data), void *data);
+
+/* "connection: Connected -> StandAlone"; always terminated, returns buf. */
+char *drbd_diff_format(const struct drbd_diff *diff, char *buf, size_t size);
+
+/* Whether redundancy or service was lost by it: worth a warning. */
+bool drbd_diff_is_loss(const struct drbd_diff *diff);
+
 #endif
