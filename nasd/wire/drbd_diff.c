@@ -12,13 +12,19 @@ struct differ {
 	unsigned n;
 };
 
+/* Without a peer DRBD says nothing, or these; to tell them apart helps nobody. */
+static const char *or_word(const char *text, const char *word)
+{
+	return text[0] ? text : word;
+}
+
 static void compare(struct differ *d, const char *what, const char *old, const char *now)
 {
 	if (!strcmp(old, now))
 		return;
 	d->diff.what = what;
-	d->diff.old = old[0] ? old : "none";
-	d->diff.now = now[0] ? now : "none";
+	d->diff.old = or_word(old, "none");
+	d->diff.now = or_word(now, "none");
 	d->n++;
 	if (d->fn)
 		d->fn(&d->diff, d->data);
@@ -41,8 +47,8 @@ static void compare_volume(struct differ *d, unsigned number, const struct drbd_
 
 	d->diff.volume = number;
 	compare(d, "disk", a->disk, b->disk);
-	compare(d, "peer disk", a->peer_disk, b->peer_disk);
-	compare(d, "replication", a->replication, b->replication);
+	compare(d, "peer disk", or_word(a->peer_disk, "DUnknown"), or_word(b->peer_disk, "DUnknown"));
+	compare(d, "replication", or_word(a->replication, "Off"), or_word(b->replication, "Off"));
 	d->diff.volume = 0;
 }
 
@@ -51,7 +57,7 @@ static void compare_resource(struct differ *d, const struct drbd_resource *old, 
 	d->diff.resource = now->name;
 	compare(d, "role", old->role, now->role);
 	compare(d, "connection", old->connection, now->connection);
-	compare(d, "peer role", old->peer_role, now->peer_role);
+	compare(d, "peer role", or_word(old->peer_role, "Unknown"), or_word(now->peer_role, "Unknown"));
 	compare(d, "I/O", old->suspended ? "suspended" : "running", now->suspended ? "suspended" : "running");
 	for (unsigned i = 0; i < now->n_volumes; i++)
 		compare_volume(d, now->volumes[i].volume, old, now);
