@@ -9,7 +9,7 @@
 #include "conn.h"
 #include "printable.h"
 
-enum { ASK_TIMEOUT_S = 15, MOVE_TIMEOUT_S = 300 };
+enum { ASK_TIMEOUT_S = 15, MOVE_TIMEOUT_S = 120 };
 
 static const struct {
 	const char *name;

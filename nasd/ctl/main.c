@@ -100,7 +100,7 @@ static enum cli_exit cli_help(const struct cli *cli)
 	       "  -g, --group GROUP    which group, where there are several\n"
 	       "  -j, --json           the answer as JSON\n"
 	       "      --socket PATH    nasd's control socket (default " CLI_CONTROL_SOCKET ")\n"
-	       "      --timeout SEC    how long to wait for the answer (default 15, a move 300)\n"
+	       "      --timeout SEC    how long to wait for the answer (default 15, a move 120)\n"
 	       "  -h, --help\n"
 	       "  -V, --version\n"
 	       "\nexit codes: 0 done, 1 failed, 2 usage, 3 refused (nothing changed), 4 rolled back,\n"

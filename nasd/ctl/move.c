@@ -7,18 +7,50 @@
 struct live {
 	const struct cli *cli;
 	size_t steps;
+	json_t *last;     /* printed last */
+	unsigned repeats; /* of it, not printed */
 };
+
+static bool same_failure(const json_t *a, const json_t *b)
+{
+	static const char *const keys[] = { "name", "node", "outcome", "message" };
+
+	if (!a || !strcmp(js_text(a, "outcome"), "done"))
+		return false;
+	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++)
+		if (strcmp(js_text(a, keys[i]), js_text(b, keys[i])) != 0)
+			return false;
+	return true;
+}
+
+static void flush_repeats(struct live *l)
+{
+	if (l->repeats)
+		printf("%10s  the same %u more time%s\n", "", l->repeats, l->repeats > 1 ? "s" : "");
+	l->repeats = 0;
+	fflush(stdout);
+}
 
 static bool on_step(json_t *event, void *data)
 {
 	struct live *l = data;
 
-	if (strcmp(js_text(event, "event"), "step") != 0 || l->cli->json)
+	if (strcmp(js_text(event, "event"), "step") != 0)
 		return true;
-	if (!l->steps++)
+	l->steps++;
+	if (l->cli->json)
+		return true;
+	if (same_failure(l->last, event)) {
+		l->repeats++;
+		return true;
+	}
+	if (!l->last)
 		view_step_head(stdout, &l->cli->view);
+	flush_repeats(l);
 	view_step(stdout, &l->cli->view, event);
 	fflush(stdout);
+	json_decref(l->last);
+	l->last = json_incref(event);
 	return true;
 }
 
@@ -109,6 +141,8 @@ enum cli_exit move_run(const struct cli *cli, const struct ctl_request *req)
 	struct answer a;
 	enum cli_exit code = ask(cli, req, on_step, &live, &a);
 
+	flush_repeats(&live);
+	json_decref(live.last);
 	if (a.error)
 		code = explain(cli, req, &a, before, live.steps);
 	else

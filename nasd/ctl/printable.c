@@ -44,7 +44,7 @@ void printable(char *text, bool lines)
 		uint32_t c;
 		size_t len = decode(in, &c);
 
-		if (len && (is_safe(c) || (lines && c == '\n'))) {
+		if (len && (is_safe(c) || (lines && (c == '\n' || c == '\t')))) {
 			memmove(out, in, len);
 			out += len;
 		} else if (len && c == '\t') {

@@ -10,7 +10,8 @@
 /*
  * Takes out, in place, what a terminal might act on or what would mislead a
  * reader: C0 and C1 control characters, DEL, bidirectional overrides, and bytes
- * that are not UTF-8. Newlines stay when lines is true, tabs become a space.
+ * that are not UTF-8. Newlines and tabs stay when lines is true; otherwise a tab
+ * becomes a space.
  */
 void printable(char *text, bool lines);
 

@@ -28,7 +28,7 @@ static const char *drbd_cell(const struct view *v, const json_t *f, char buf[CEL
 	char text[CELL_MAX];
 
 	if (!js_true(f, "drbd_known"))
-		return cell(buf, v, TONE_BAD, js_text(f, "drbd_error")[0] ? js_text(f, "drbd_error") : "not known");
+		return cell(buf, v, TONE_BAD, "not known");
 	snprintf(text, sizeof(text), "%s, %s%s", js_text(f, "drbd_role"), js_text(f, "drbd_disk"),
 		 js_true(f, "drbd_suspended") ? ", I/O SUSPENDED" : "");
 	return cell(buf, v, good_if(!strcmp(js_text(f, "drbd_disk"), "UpToDate") && !js_true(f, "drbd_suspended")), text);
@@ -66,14 +66,13 @@ static const char *filesystem_cell(const struct view *v, const json_t *f, char b
 
 static const char *server_cell(const struct view *v, const json_t *f, char buf[CELL_MAX])
 {
-	const char *state = js_text(f, "server"), *error = js_text(f, "server_error");
+	const char *state = js_text(f, "server");
 	bool up = !strcmp(state, "warm") || !strcmp(state, "serving");
 	char text[CELL_MAX], pid[32] = "";
 
 	if (js_int(f, "server_pid"))
 		snprintf(pid, sizeof(pid), " (pid %" PRId64 ")", js_int(f, "server_pid"));
-	snprintf(text, sizeof(text), "%s%s%s%s%s", state, pid, js_true(f, "in_grace") ? ", in grace" : "",
-		 !up && error[0] ? ": " : "", up ? "" : error);
+	snprintf(text, sizeof(text), "%s%s%s", state, pid, js_true(f, "in_grace") ? ", in grace" : "");
 	return cell(buf, v, up ? TONE_GOOD : TONE_BAD, text);
 }
 
@@ -96,7 +95,7 @@ static const char *clients_cell(const struct view *v, const json_t *f, char buf[
 
 static const char *journal_cell(const struct view *v, const json_t *f, char buf[CELL_MAX])
 {
-	return js_true(f, "journal_ok") ? "good" : cell(buf, v, TONE_BAD, js_text(f, "journal_error"));
+	return js_true(f, "journal_ok") ? "good" : cell(buf, v, TONE_BAD, "FAILED");
 }
 
 static const char *address_text(const struct view *v, const json_t *a, char buf[CELL_MAX])
@@ -161,6 +160,17 @@ static void view_nodes(FILE *out, const struct view *v, const json_t *status, co
 
 /* ---- below the table */
 
+/* What the table has no room for: why DRBD, ganesha or the journal are not as they should be. */
+static void view_problems(FILE *out, const struct view *v, const char *node, const json_t *facts)
+{
+	static const char *const errors[] = { "drbd_error", "server_error", "journal_error" };
+
+	for (size_t i = 0; known(facts) && i < sizeof(errors) / sizeof(*errors); i++)
+		if (js_text(facts, errors[i])[0])
+			fprintf(out, "  %sproblem%s      %s: %s\n", view_on(v, TONE_BAD), view_off(v), node,
+				js_text(facts, errors[i]));
+}
+
 /* Could the standby take over, and how fresh is what it holds? */
 static void view_standby(FILE *out, const struct view *v, const json_t *status, const json_t *group)
 {
@@ -214,6 +224,8 @@ static void view_group(FILE *out, const struct view *v, const json_t *status, co
 		owner[0] ? owner : "nobody", js_int(group, "epoch"), js_text(group, "detail")[0] ? ": " : "",
 		js_text(group, "detail"));
 	view_nodes(out, v, status, group);
+	view_problems(out, v, js_text(status, "node"), json_object_get(group, "local"));
+	view_problems(out, v, js_text(json_object_get(status, "peer"), "node"), json_object_get(group, "peer"));
 	view_standby(out, v, status, group);
 	view_clients(out, group);
 	if (json_is_object(move))

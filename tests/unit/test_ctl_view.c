@@ -102,9 +102,9 @@ START_TEST(what_a_terminal_must_not_see)
 		printable(text, false);
 		ck_assert_str_eq(text, rows[i].out);
 	}
-	strcpy(text, "a\n\033b\n");
+	strcpy(text, "\ta\n\033b\n");
 	printable(text, true);
-	ck_assert_str_eq(text, "a\nb\n");
+	ck_assert_str_eq(text, "\ta\nb\n");
 }
 END_TEST
 
