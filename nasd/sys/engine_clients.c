@@ -111,6 +111,22 @@ static int send_scanned(struct egroup *g)
 	return 0;
 }
 
+/*
+ * In a switchover the connections end because the address went away: they are
+ * what the target has to tickle, so they stay in the set.
+ */
+static void keep_connections(struct egroup *g, struct client_set *set)
+{
+	struct group_view v;
+
+	group_look(g->core, &v);
+	if (v.state == GS_ACTIVE || g->sync_wanted)
+		return;
+	for (size_t i = 0; i < g->current.n; i++)
+		if (g->current.entries[i].kind == CLIENT_CONNECTION)
+			client_set_add(set, &g->current.entries[i]); /* one that is missing costs a tickle */
+}
+
 static void scan(struct egroup *g);
 
 static void scan_done(void *arg)
@@ -123,6 +139,7 @@ static void scan_done(void *arg)
 	if (ret == 0) {
 		struct client_set old = g->current;
 
+		keep_connections(g, &j->set);
 		g->current = j->set;
 		j->set = old;
 		if (peer_link_is_up(g->e->link))
