@@ -23,22 +23,21 @@ static void reply_error(struct group_core *g, const struct group_request *req, c
 static void own(struct group_core *g, int64_t now, uint64_t epoch, const char *proof)
 {
 	group_journal(g, "owner", epoch, g->cfg.self, proof);
-	program_stop(g);
 	activate(g, now, true, proof);
 }
 
-static void open_request(struct group_core *g, int64_t now, const struct group_request *req, uint64_t epoch)
+static void open_claim(struct group_core *g, int64_t now, const struct group_request *req, uint64_t epoch)
 {
-	g->req = *req;
-	g->req_open = true;
+	request_open(g, now, req);
+	g->awaiting_done = false;
 	g->txn_epoch = epoch;
 	g->phase_began = now;
-	group_begin_log(g, SWITCH_TAKEOVER, epoch, NODE_NONE, g->cfg.self, now, req->by);
+	group_begin_log(g, now, SWITCH_TAKEOVER, epoch, NODE_NONE, g->cfg.self, req->by);
 }
 
 void claim_begin(struct group_core *g, int64_t now, const struct group_request *req)
 {
-	uint64_t epoch = g->j.max_epoch + 1;
+	uint64_t epoch = group_new_epoch(g);
 
 	if (g->state == GS_ACTIVE && g->j.owner == g->cfg.self) {
 		request_reply(g, req, true, NULL, "it is active here already", false);
@@ -58,9 +57,9 @@ void claim_begin(struct group_core *g, int64_t now, const struct group_request *
 			reply_error(g, req, "the peer owns the group and is connected", "use 'nasctl switchover'");
 			return;
 		}
-		open_request(g, now, req, epoch);
-		g->phase_deadline = now + CLAIM_TIMEOUT_US;
+		open_claim(g, now, req, epoch);
 		group_set_state(g, GS_CLAIMING, "asking the peer to agree to epoch %llu", (unsigned long long)epoch);
+		g->phase_deadline = now + CLAIM_TIMEOUT_US;
 		group_send(g, MSG_CLAIM, epoch);
 		return;
 	}
@@ -69,47 +68,76 @@ void claim_begin(struct group_core *g, int64_t now, const struct group_request *
 			    "start nasd there; or, when you have seen that the node is off: --peer-confirmed-dead NODE");
 		return;
 	}
-	open_request(g, now, req, epoch);
+	open_claim(g, now, req, epoch);
 	own(g, now, epoch, "an operator confirmed that the peer is off");
 }
 
-void claim_received(struct group_core *g, int64_t now, uint64_t epoch)
+/* Why this node does not agree to a claim; NULL: it does. */
+static const char *objection(const struct group_core *g, uint64_t epoch)
 {
-	struct err e;
+	if (g->state != GS_STANDBY)
+		return group_state_name(g->state);
+	if (group_may_serve(g))
+		return "not free of the service";
+	return epoch <= g->j.max_epoch ? "past that epoch" : NULL;
+}
 
-	(void)now;
-	if (g->state != GS_STANDBY || epoch <= g->j.max_epoch) {
-		err_set(&e, ERR_REFUSED, EBUSY, "takeover", "%s does not agree: %s%s", group_node_name(g, g->cfg.self),
-			g->state == GS_STANDBY ? "the epoch has been used" : "it is ",
-			g->state == GS_STANDBY ? "" : group_state_name(g->state));
-		err_remedy(&e, "see 'nasctl status' there; 'nasctl switchover' moves a group that is served");
-		group_send_err(g, MSG_REFUSED, epoch, &e);
-		return;
-	}
+static void agree(struct group_core *g, uint64_t epoch)
+{
 	g->wait_resume = false;
 	group_journal(g, "owner", epoch, group_peer_index(g), "agreed to the peer's claim");
 	group_send(g, MSG_CLAIMED, epoch);
 	g->peer.epoch = epoch;
-	group_set_state(g, GS_STANDBY, "%s", "");
+	group_say_standby(g);
+}
+
+/* Both ask at the same time: node 0 gets it. Its own claim is refused there. */
+static void yield(struct group_core *g, int64_t now, uint64_t epoch)
+{
+	struct err e;
+
+	err_set(&e, ERR_REFUSED, EBUSY, "takeover", "%s asked for it at the same time",
+		group_node_name(g, group_peer_index(g)));
+	err_remedy(&e, "see 'nasctl status' there");
+	group_say_standby(g);
+	group_finish_log(g, now, RESULT_REFUSED, &e);
+	request_reply_open(g, false, &e, "");
+	agree(g, epoch);
+}
+
+void claim_received(struct group_core *g, int64_t now, uint64_t epoch)
+{
+	const char *why = objection(g, epoch);
+	struct err e;
+
+	if (!why) {
+		agree(g, epoch);
+		return;
+	}
+	if (g->state == GS_CLAIMING && g->cfg.self == 1 && epoch > g->j.epoch) {
+		yield(g, now, epoch);
+		return;
+	}
+	err_set(&e, ERR_REFUSED, EBUSY, "takeover", "%s does not agree: it is %s", group_node_name(g, g->cfg.self),
+		why);
+	err_remedy(&e, "see 'nasctl status' there; 'nasctl switchover' moves a group that is served");
+	group_send_err(g, MSG_REFUSED, epoch, &e);
 }
 
 void claim_agreed(struct group_core *g, int64_t now, uint64_t epoch)
 {
-	if (g->state != GS_CLAIMING || epoch != g->txn_epoch)
-		return;
-	g->phase_deadline = 0;
-	own(g, now, epoch, "the peer agreed");
+	if (g->state == GS_CLAIMING && epoch == g->txn_epoch)
+		own(g, now, epoch, "the peer agreed");
 }
 
 void claim_refused(struct group_core *g, int64_t now, uint64_t epoch, const struct err *e)
 {
 	if (g->state != GS_CLAIMING || epoch != g->txn_epoch)
 		return;
-	g->phase_deadline = 0;
 	/* the epoch may have been agreed to and the answer lost: it stays used */
 	if (epoch > g->j.max_epoch)
 		g->j.max_epoch = epoch;
-	group_set_state(g, GS_STANDBY, "takeover refused: %.150s", e->msg);
+	group_say_standby(g);
 	group_finish_log(g, now, RESULT_REFUSED, e);
 	request_reply_open(g, false, e, "");
 }

@@ -65,7 +65,8 @@ struct group_request {
 enum facts_tag { FACTS_MONITOR, FACTS_GATHER, FACTS_FOR_PEER };
 
 enum action_type {
-	ACT_RUN,       /* write rec (when has_rec), then run step/op; answer: group_step_done */
+	ACT_RUN,       /* write rec (when has_rec), then run step/op; one at a time, in the order of the
+	                * actions; answer: exactly one group_step_done for each, in that order */
 	ACT_JOURNAL,   /* write rec durably; answer: group_journaled */
 	ACT_SEND,      /* send msg to the peer; no answer */
 	ACT_FACTS,     /* collect facts; answer: group_facts with the same tag */
@@ -73,7 +74,7 @@ enum action_type {
 	ACT_REPORT,    /* report of a step, local or the peer's: for the live view; local ones go to the peer */
 	ACT_REPLY,     /* answer to a request */
 	ACT_STATE,     /* the state changed: old, new, reason */
-	ACT_FINISHED,  /* the move is over: keep group_log as history (provisional: more rows follow) */
+	ACT_FINISHED,  /* the move is over: keep its log as history (provisional: more rows follow) */
 };
 
 struct action {
@@ -110,6 +111,7 @@ struct action {
 		} state;
 		struct {
 			bool provisional;     /* the server's warm start is still to be added */
+			struct switch_log log; /* group_look may show the next one already */
 		} finished;
 	} u;
 };

@@ -1,8 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the files of the core share. group.c dispatches and keeps the state,
- * program.c runs sequences of steps, source.c and target.c are the two sides
- * of a switchover, claim.c is taking over, request.c answers operators.
+ * What the files of the core share.
+ *
+ *   group.c    the state: start, what the end of a program leads to, time
+ *   actions.c  the queue of actions and what is put into it
+ *   peer.c     the link, the peer's messages, who owns the group
+ *   program.c  runs sequences of steps; nothing else starts a step
+ *   source.c   one side of a switchover,
+ *   target.c   ... the other, and activation
+ *   claim.c    taking over
+ *   request.c  answers operators
  */
 #ifndef NASD_CORE_GROUP_INTERNAL_H
 #define NASD_CORE_GROUP_INTERNAL_H
@@ -28,17 +35,20 @@ struct program {
 	bool verify_first;
 	bool in_flight;            /* an ACT_RUN is out */
 	enum step_op op;
-	bool unknown;              /* looking at the world after an unknown outcome */
+	bool unknown;              /* looking at the world after an unknown outcome of a run */
 	struct step_report unknown_report;
+	bool guarded;              /* the address was seen gone before the service is rebuilt */
+	bool guarding;             /* ... which is being done now */
 	int64_t step_began;
 	bool overdue;
 	unsigned attempts;
 	int64_t retry_at;          /* 0: no retry waits */
-	int64_t began;
 };
 
 /* Where a switchover is on its source. */
 enum source_phase { SRC_NONE, SRC_PREPARE, SRC_PRESYNC, SRC_CLIENTS, SRC_RELEASE, SRC_COMMIT };
+
+enum { UNWRITTEN_MAX = 4 };
 
 struct gather {
 	bool active;
@@ -60,7 +70,12 @@ struct group_core {
 
 	struct facts facts[2];     /* by node index */
 	struct program prog;
+	unsigned stale;            /* answers still to come for steps of programs given up */
 	struct gather gather;
+
+	struct journal_rec unwritten[UNWRITTEN_MAX]; /* could not be written; tried again */
+	size_t n_unwritten;
+	int64_t rewrite_at;        /* 0: it is being tried */
 
 	/* the open transaction or claim */
 	enum source_phase src;
@@ -68,21 +83,23 @@ struct group_core {
 	struct group_request req;  /* what it answers */
 	bool req_open;             /* an ACT_REPLY is owed for req */
 	bool forwarded;            /* ... and the peer works on it */
+	int64_t req_deadline;      /* what is said then is that it is not done yet */
 	int64_t phase_began;
-	int64_t phase_deadline;    /* 0: none; what then happens is the phase's */
+	int64_t phase_deadline;    /* 0: none; ends with the state */
 	bool abort_pending;        /* roll back as soon as the running step has returned */
 	struct err abort_err;
 	int64_t freeze_began;
 	bool awaiting_done;        /* source: committed, DONE not heard */
 	bool send_done;            /* target: DONE owed to the source once active */
 	bool rolling_back;         /* the running activation undoes a switchover */
+	bool said_serving;         /* in the last HELLO */
 
 	struct switch_log log;
 	bool log_unsaved;          /* complete but for the server's warm start */
 	int64_t next_monitor;
 
 	struct action *queue;
-	size_t q_len, q_cap;
+	size_t q_head, q_end, q_cap;
 	bool q_failed;             /* memory ran out: actions were lost */
 };
 
@@ -96,25 +113,46 @@ static inline const char *group_node_name(const struct group_core *g, int node)
 	return node >= 0 && node < 2 ? g->cfg.node_names[node] : "nobody";
 }
 
-/* group.c */
+/* actions.c */
 struct action *group_push(struct group_core *g, enum action_type type);
+/* Takes a message of this type out of the queue again; false: none was there. */
+bool group_drop_message(struct group_core *g, enum msg_type type);
+bool group_drop_run(struct group_core *g);
 void group_set_state(struct group_core *g, enum group_state s, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
-void group_send(struct group_core *g, enum msg_type type, uint64_t epoch);
-void group_send_err(struct group_core *g, enum msg_type type, uint64_t epoch, const struct err *e);
+/* The message in the queue, to be filled in; NULL: the peer is not there. */
+struct peer_msg *group_send(struct group_core *g, enum msg_type type, uint64_t epoch);
+struct peer_msg *group_send_err(struct group_core *g, enum msg_type type, uint64_t epoch, const struct err *e);
 void group_send_hello(struct group_core *g);
+/* Any part of the service may be in place here. */
+bool group_may_serve(const struct group_core *g);
 /* Queues a journal record and applies it to g->j at once. */
 void group_journal(struct group_core *g, const char *kind, uint64_t epoch, int owner, const char *text);
 void group_fill_rec(struct group_core *g, struct journal_rec *r, const char *kind, uint64_t epoch, int owner);
+/* The next epoch that this node may choose: even ones are node 0's, odd ones
+ * node 1's, so that no two choose the same without having heard each other. */
+uint64_t group_new_epoch(const struct group_core *g);
+/* Adds a step's report to the log and hands it out. */
+void group_report(struct group_core *g, const struct step_report *r, bool local);
 void group_core_report(struct group_core *g, enum step_id step, int64_t start, int64_t now,
 		       enum outcome outcome, const char *message);
-/* Opens the log of a move. */
-void group_begin_log(struct group_core *g, enum switch_kind kind, uint64_t epoch, int source, int target,
-		     int64_t now, const char *requested_by);
-/* Ends the log of the running move and hands it out. */
+bool group_log_running(const struct group_core *g);
+/* Begins the log of a move; one that is still open has failed. */
+void group_begin_log(struct group_core *g, int64_t now, enum switch_kind kind, uint64_t epoch, int source,
+		     int target, const char *by);
+/* Ends the log of the running move and hands it out; while the server is being
+ * warmed provisionally, and once more when it is warm. */
 void group_finish_log(struct group_core *g, int64_t now, enum switch_result result, const struct err *e);
-void group_enter_standby(struct group_core *g, int64_t now);
-void group_adopt_peer_owner(struct group_core *g, int64_t now, uint64_t epoch, const char *why);
+void group_save_log(struct group_core *g);
+
+/* peer.c */
+void group_hand_over_if_owed(struct group_core *g);
+void group_resume_if_agreed(struct group_core *g, int64_t now);
+
+/* group.c */
+/* Standing by, with the word for it. */
+void group_say_standby(struct group_core *g);
+void group_stand_down(struct group_core *g, int64_t now, const char *why);
 
 /* program.c */
 void program_start(struct group_core *g, int64_t now, enum purpose purpose, const enum step_id *steps,
@@ -122,7 +160,13 @@ void program_start(struct group_core *g, int64_t now, enum purpose purpose, cons
 void program_stop(struct group_core *g);
 void program_step_done(struct group_core *g, int64_t now, const struct step_report *r, enum step_op op,
 		       const struct err *e);
+/* No activation while a record of ownership is not on the disk. */
+void program_hold(struct group_core *g, int64_t now);
+void program_unhold(struct group_core *g, int64_t now);
+/* The step that runs or comes next; STEP_NONE. */
+enum step_id program_step(const struct group_core *g);
 void program_tick(struct group_core *g, int64_t now);
+int64_t program_next_tick(const struct group_core *g); /* 0: none */
 /* Called by program.c at the end of a program; group.c decides what follows. */
 void group_program_done(struct group_core *g, int64_t now, enum purpose purpose);
 void group_program_failed(struct group_core *g, int64_t now, enum purpose purpose, const struct err *e);
@@ -158,11 +202,15 @@ void claim_refused(struct group_core *g, int64_t now, uint64_t epoch, const stru
 void claim_tick(struct group_core *g, int64_t now);
 
 /* request.c */
-void request_reply(struct group_core *g, const struct group_request *req, bool ok, const struct err *e,
-		   const char *note, bool log);
+/* The answer in the queue, for findings to be added; NULL: it went to the peer. */
+struct action *request_reply(struct group_core *g, const struct group_request *req, bool ok, const struct err *e,
+			     const char *note, bool log);
+/* From here an answer is owed, in time. */
+void request_open(struct group_core *g, int64_t began, const struct group_request *req);
 /* Answers g->req when an answer is still owed. */
 void request_reply_open(struct group_core *g, bool ok, const struct err *e, const char *note);
 void request_facts(struct group_core *g, int64_t now, int node);
 void request_tick(struct group_core *g, int64_t now);
+void request_peer_down(struct group_core *g, int64_t now, const struct err *e);
 
 #endif

@@ -27,26 +27,56 @@ static void open_txn(struct journal_state *s, const struct journal_rec *r, enum 
 	s->last_intent = STEP_NONE;
 }
 
+static void keep_before(struct journal_state *s)
+{
+	s->before.valid = true;
+	s->before.epoch = s->epoch;
+	s->before.owner = s->owner;
+	memcpy(s->before.active_boot, s->active_boot, sizeof(s->active_boot));
+	memcpy(s->before.owner_boot, s->owner_boot, sizeof(s->owner_boot));
+}
+
+static void new_owner(struct journal_state *s, const struct journal_rec *r)
+{
+	if (r->epoch < s->epoch)
+		return; /* the past does not speak */
+	if (r->epoch > s->epoch) {
+		s->before.valid = false;
+		if (s->phase == TXN_SOURCE && s->txn_epoch == r->epoch)
+			keep_before(s);
+		s->active_boot[0] = '\0';
+	}
+	s->epoch = r->epoch;
+	s->owner = r->owner;
+	memcpy(s->owner_boot, r->boot_id, sizeof(s->owner_boot));
+	if (s->phase != TXN_NONE && s->txn_epoch <= r->epoch)
+		close_txn(s);
+}
+
+static void take_back(struct journal_state *s)
+{
+	s->epoch = s->before.epoch;
+	s->owner = s->before.owner;
+	memcpy(s->active_boot, s->before.active_boot, sizeof(s->active_boot));
+	memcpy(s->owner_boot, s->before.owner_boot, sizeof(s->owner_boot));
+	s->before.valid = false;
+}
+
 void journal_fold(struct journal_state *s, const struct journal_rec *r)
 {
 	if (r->epoch > s->max_epoch)
 		s->max_epoch = r->epoch;
 	if (!strcmp(r->kind, "owner")) {
-		if (r->epoch < s->epoch)
-			return; /* the past does not speak */
-		if (r->epoch > s->epoch)
-			s->active_boot[0] = '\0';
-		s->epoch = r->epoch;
-		s->owner = r->owner;
-		if (s->phase != TXN_NONE && s->txn_epoch <= r->epoch)
-			close_txn(s);
+		new_owner(s, r);
 	} else if (!strcmp(r->kind, "begin")) {
 		open_txn(s, r, TXN_SOURCE);
 	} else if (!strcmp(r->kind, "prepared")) {
 		open_txn(s, r, TXN_PREPARED);
 	} else if (!strcmp(r->kind, "abort")) {
-		if (s->txn_epoch == r->epoch)
+		if (s->phase != TXN_NONE && s->txn_epoch == r->epoch)
 			close_txn(s);
+		else if (s->before.valid && s->epoch == r->epoch)
+			take_back(s);
 	} else if (!strcmp(r->kind, "intent")) {
 		if (s->phase != TXN_NONE)
 			s->last_intent = step_by_name(r->step);
@@ -76,8 +106,10 @@ size_t journal_summary(const struct journal_state *s, const char *group, struct 
 
 	if (s->max_epoch > s->epoch) /* an aborted epoch must stay used */
 		put(out, &n, "abort", group, s->max_epoch, NODE_NONE);
-	if (s->epoch)
-		put(out, &n, "owner", group, s->epoch, s->owner);
+	if (s->epoch) {
+		r = put(out, &n, "owner", group, s->epoch, s->owner);
+		memcpy(r->boot_id, s->owner_boot, sizeof(r->boot_id));
+	}
 	if (s->epoch && s->active_boot[0]) {
 		r = put(out, &n, "active", group, s->epoch, s->owner);
 		snprintf(r->boot_id, sizeof(r->boot_id), "%s", s->active_boot);

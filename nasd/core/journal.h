@@ -6,7 +6,9 @@
  *             source of a switchover this record is the commitment.
  *   begin     epoch, owner = target: a switchover began here as the source
  *   prepared  epoch, owner = source: reserved here as the target
- *   abort     epoch: that transaction is over, nothing has moved
+ *   abort     epoch: that transaction is over, nothing has moved. After an owner
+ *             record of its own transaction, whose write was said to have failed,
+ *             it takes that record back.
  *   intent    epoch, step: the step's effect is about to be tried
  *   active    epoch, boot_id: the service is up here, in this boot
  *   start     boot_id: nasd started
@@ -28,6 +30,14 @@ struct journal_state {
 	int txn_peer;        /* the other side of that transaction */
 	enum step_id last_intent; /* in the open transaction */
 	char active_boot[JOURNAL_BOOT_ID_LEN]; /* boot in which this epoch's service came up here */
+	char owner_boot[JOURNAL_BOOT_ID_LEN];  /* boot in which the owner record was written */
+	/* What a commitment replaced, in case its record has to be taken back. */
+	struct {
+		bool valid;
+		uint64_t epoch;
+		int owner;
+		char active_boot[JOURNAL_BOOT_ID_LEN], owner_boot[JOURNAL_BOOT_ID_LEN];
+	} before;
 };
 
 /* Nothing known: no owner, epoch 0. */

@@ -7,6 +7,10 @@
  *       -> failed  the program has failed
  *       -> unknown verify -> done: next row; failed: the program has failed;
  *                            unknown: look again, until the row's deadline
+ *
+ * A program that looks first runs only the rows that are not in place. Before
+ * it rebuilds the service in that way it makes sure that no floating address is
+ * left: a server that comes up under one answers before its exports are there.
  */
 #include "group_internal.h"
 
@@ -16,15 +20,22 @@
 
 enum { LOOK_AGAIN_US = 200000, RETRY_MIN_US = 100000, RETRY_MAX_US = 5000000 };
 
-static enum step_id current(const struct group_core *g)
+enum step_id program_step(const struct group_core *g)
 {
-	return g->prog.steps ? g->prog.steps[g->prog.index] : STEP_NONE;
+	if (!g->prog.steps)
+		return STEP_NONE;
+	return g->prog.guarding ? STEP_ADDRESS_DEL : g->prog.steps[g->prog.index];
+}
+
+static int64_t deadline_us(enum step_id step)
+{
+	return (int64_t)step_row(step)->deadline_ms * 1000;
 }
 
 static void emit(struct group_core *g, int64_t now, enum step_op op)
 {
 	struct action *a = group_push(g, ACT_RUN);
-	enum step_id step = current(g);
+	enum step_id step = program_step(g);
 
 	g->prog.op = op;
 	g->prog.in_flight = true;
@@ -50,8 +61,7 @@ static void next(struct group_core *g, int64_t now)
 {
 	enum purpose purpose = g->prog.purpose;
 
-	g->prog.unknown = false;
-	if (current(g) == STEP_NONE) {
+	if (program_step(g) == STEP_NONE) {
 		g->prog.steps = NULL;
 		g->prog.purpose = PURPOSE_NONE;
 		group_program_done(g, now, purpose);
@@ -62,23 +72,34 @@ static void next(struct group_core *g, int64_t now)
 	emit(g, now, g->prog.verify_first ? OP_VERIFY : OP_RUN);
 }
 
+/* A step that was not handed out yet is not run; of one that was, the answer
+ * will come and must not be taken for that of a later one. */
+static void give_up(struct group_core *g)
+{
+	if (g->prog.in_flight && !group_drop_run(g))
+		g->stale++;
+	g->prog.in_flight = false;
+}
+
 void program_start(struct group_core *g, int64_t now, enum purpose purpose, const enum step_id *steps,
 		   bool verify_first)
 {
-	bool again = g->prog.purpose == purpose;
-	unsigned attempts = again ? g->prog.attempts : 0;
+	unsigned attempts = g->prog.purpose == purpose ? g->prog.attempts : 0;
 
-	memset(&g->prog, 0, sizeof(g->prog));
+	program_stop(g);
 	g->prog.purpose = purpose;
 	g->prog.steps = steps;
 	g->prog.verify_first = verify_first;
 	g->prog.attempts = attempts;
-	g->prog.began = now;
-	next(g, now);
+	if (purpose == PURPOSE_ACTIVATE && g->n_unwritten)
+		program_hold(g, now);
+	else
+		next(g, now);
 }
 
 void program_stop(struct group_core *g)
 {
+	give_up(g);
 	memset(&g->prog, 0, sizeof(g->prog));
 }
 
@@ -88,76 +109,100 @@ static void failed(struct group_core *g, int64_t now, const struct err *e)
 
 	g->prog.steps = NULL;
 	g->prog.unknown = false;
+	g->prog.guarding = false;
 	group_program_failed(g, now, purpose, e);
 }
 
-static void add_report(struct group_core *g, const struct step_report *r)
+/* Only before the commitment is there a way back. */
+static bool can_abort(const struct group_core *g)
 {
-	struct action *a = group_push(g, ACT_REPORT);
-
-	switch_log_add(&g->log, r);
-	if (a) {
-		a->u.report.report = *r;
-		a->u.report.local = true;
-	}
+	return g->prog.purpose == PURPOSE_PRESYNC || g->prog.purpose == PURPOSE_RELEASE;
 }
 
 /* The step's effect is in place: on to the next row, or back if that was asked for. */
 static void in_place(struct group_core *g, int64_t now)
 {
 	g->prog.unknown = false;
-	g->prog.index++;
-	if (g->abort_pending && g->prog.purpose != PURPOSE_ACTIVATE) {
+	if (g->abort_pending && can_abort(g)) {
 		struct err e = g->abort_err;
 
-		g->abort_pending = false;
 		failed(g, now, &e);
 		return;
 	}
+	if (g->prog.guarding) {
+		g->prog.guarding = false;
+		emit(g, now, OP_RUN); /* the row that it was for */
+		return;
+	}
+	g->prog.index++;
 	next(g, now);
+}
+
+/* Looked first: it has to be done. */
+static void not_in_place(struct group_core *g, int64_t now)
+{
+	bool rebuilds = g->prog.purpose == PURPOSE_ACTIVATE &&
+			step_row(program_step(g))->stage == STAGE_ACQUIRE;
+
+	if (!rebuilds || g->prog.guarded) {
+		emit(g, now, OP_RUN);
+		return;
+	}
+	g->prog.guarded = true;
+	g->prog.guarding = true;
+	emit(g, now, OP_VERIFY);
+}
+
+static void look_again(struct group_core *g, int64_t now, const struct step_report *r)
+{
+	struct err e;
+
+	if (now - g->prog.step_began <= deadline_us(r->step)) {
+		g->prog.retry_at = now + LOOK_AGAIN_US;
+		return;
+	}
+	group_report(g, g->prog.unknown ? &g->prog.unknown_report : r, true);
+	err_set(&e, ERR_TIMEOUT, ETIMEDOUT, step_name(r->step), "cannot be told whether it is in place: %s",
+		r->message);
+	err_remedy(&e, "see the log of nasd for what does not answer");
+	failed(g, now, &e);
+}
+
+/* After an unknown outcome the world has said which it was. */
+static void known(struct group_core *g, int64_t now, const struct step_report *r)
+{
+	struct step_report rep = g->prog.unknown_report;
+	struct err e;
+
+	rep.outcome = r->outcome;
+	if (r->outcome == OUTCOME_DONE)
+		rep.duration_us = r->start_us + r->duration_us - rep.start_us;
+	group_report(g, &rep, true);
+	if (r->outcome == OUTCOME_DONE) {
+		in_place(g, now);
+		return;
+	}
+	err_set(&e, ERR_SYSTEM, EIO, step_name(r->step), "its outcome was unknown, and it is not in place%s%s",
+		rep.message[0] ? ": " : "", rep.message);
+	failed(g, now, &e);
 }
 
 static void verified(struct group_core *g, int64_t now, const struct step_report *r)
 {
 	struct step_report rep = *r;
-	struct err e;
 
-	switch (r->outcome) {
-	case OUTCOME_DONE:
-		if (g->prog.unknown) {
-			rep = g->prog.unknown_report;
-			rep.outcome = OUTCOME_DONE;
-			rep.duration_us = r->start_us + r->duration_us - rep.start_us;
-		} else {
-			rep.skipped = true;
-		}
-		add_report(g, &rep);
+	if (r->outcome == OUTCOME_UNKNOWN) {
+		look_again(g, now, r);
+	} else if (g->prog.unknown) {
+		known(g, now, r);
+	} else if (r->outcome == OUTCOME_FAILED) {
+		not_in_place(g, now);
+	} else {
+		rep.skipped = true;
+		if (!g->prog.guarding)
+			group_report(g, &rep, true);
 		in_place(g, now);
-		return;
-	case OUTCOME_FAILED:
-		if (!g->prog.unknown) { /* verify first: it has to be done */
-			emit(g, now, OP_RUN);
-			return;
-		}
-		rep = g->prog.unknown_report;
-		rep.outcome = OUTCOME_FAILED;
-		add_report(g, &rep);
-		err_set(&e, ERR_SYSTEM, EIO, step_name(r->step), "%s", rep.message);
-		failed(g, now, &e);
-		return;
-	case OUTCOME_UNKNOWN:
-		break;
 	}
-	if (now - g->prog.step_began > (int64_t)step_row(r->step)->deadline_ms * 1000) {
-		add_report(g, &rep);
-		err_set(&e, ERR_TIMEOUT, ETIMEDOUT, step_name(r->step), "cannot be told whether it is in place: %s",
-			r->message);
-		failed(g, now, &e);
-		return;
-	}
-	g->prog.unknown = true;
-	g->prog.unknown_report = rep;
-	g->prog.retry_at = now + LOOK_AGAIN_US;
 }
 
 void program_step_done(struct group_core *g, int64_t now, const struct step_report *r, enum step_op op,
@@ -165,8 +210,12 @@ void program_step_done(struct group_core *g, int64_t now, const struct step_repo
 {
 	struct err fail;
 
-	if (!g->prog.in_flight || r->step != current(g) || op != g->prog.op)
-		return; /* of a program that was given up */
+	if (g->stale) {
+		g->stale--; /* of a program that was given up */
+		return;
+	}
+	if (!g->prog.in_flight || r->step != program_step(g) || op != g->prog.op)
+		return;
 	g->prog.in_flight = false;
 	if (op == OP_VERIFY) {
 		verified(g, now, r);
@@ -174,11 +223,11 @@ void program_step_done(struct group_core *g, int64_t now, const struct step_repo
 	}
 	switch (r->outcome) {
 	case OUTCOME_DONE:
-		add_report(g, r);
+		group_report(g, r, true);
 		in_place(g, now);
 		return;
 	case OUTCOME_FAILED:
-		add_report(g, r);
+		group_report(g, r, true);
 		fail = *e;
 		failed(g, now, &fail);
 		return;
@@ -244,33 +293,64 @@ void group_program_failed(struct group_core *g, int64_t now, enum purpose purpos
 	}
 }
 
+void program_hold(struct group_core *g, int64_t now)
+{
+	if (g->prog.purpose != PURPOSE_ACTIVATE || (g->prog.in_flight && !group_drop_run(g)))
+		return; /* what has been handed out ends by itself */
+	g->prog.in_flight = false;
+	g->prog.unknown = false;
+	g->prog.guarding = false;
+	g->prog.steps = NULL;
+	retry_later(g, now);
+}
+
+void program_unhold(struct group_core *g, int64_t now)
+{
+	if (g->prog.purpose == PURPOSE_ACTIVATE && !g->prog.steps)
+		g->prog.retry_at = now;
+}
+
+static void overdue(struct group_core *g, int64_t now)
+{
+	enum step_id step = program_step(g);
+	struct err e;
+
+	g->prog.overdue = true;
+	group_set_state(g, g->state, "step %s is overdue (deadline %u ms)", step_name(step),
+			step_row(step)->deadline_ms);
+	err_set(&e, ERR_TIMEOUT, ETIMEDOUT, step_name(step), "took longer than its deadline of %u ms",
+		step_row(step)->deadline_ms);
+	err_remedy(&e, "see the log of nasd for what it waited for");
+	if (g->state == GS_SWITCHING)
+		source_abort(g, now, &e);
+	else if (g->prog.purpose == PURPOSE_WARM)
+		target_warm_failed(g, now, &e);
+}
+
+static void retry(struct group_core *g, int64_t now)
+{
+	const enum step_id *steps = program_of(g->prog.purpose);
+
+	g->prog.retry_at = 0;
+	if (g->prog.steps) /* the world has not said yet */
+		emit(g, now, OP_VERIFY);
+	else if (steps)
+		program_start(g, now, g->prog.purpose, steps, true);
+}
+
 void program_tick(struct group_core *g, int64_t now)
 {
 	if (g->prog.in_flight) {
-		enum step_id step = current(g);
-
-		if (!g->prog.overdue && now - g->prog.step_began > (int64_t)step_row(step)->deadline_ms * 1000) {
-			g->prog.overdue = true;
-			group_set_state(g, g->state, "step %s is overdue (deadline %u ms)", step_name(step),
-					step_row(step)->deadline_ms);
-			if (g->state == GS_SWITCHING && !g->abort_pending) {
-				g->abort_pending = true;
-				err_set(&g->abort_err, ERR_TIMEOUT, ETIMEDOUT, step_name(step),
-					"took longer than its deadline of %u ms", step_row(step)->deadline_ms);
-				err_remedy(&g->abort_err, "see the log of nasd for what it waited for");
-			}
-		}
-		return;
+		if (!g->prog.overdue && now - g->prog.step_began > deadline_us(program_step(g)))
+			overdue(g, now);
+	} else if (g->prog.retry_at && now >= g->prog.retry_at) {
+		retry(g, now);
 	}
-	if (!g->prog.retry_at || now < g->prog.retry_at)
-		return;
-	g->prog.retry_at = 0;
-	if (g->prog.unknown) {
-		emit(g, now, OP_VERIFY);
-	} else {
-		const enum step_id *steps = program_of(g->prog.purpose);
+}
 
-		if (steps)
-			program_start(g, now, g->prog.purpose, steps, true);
-	}
+int64_t program_next_tick(const struct group_core *g)
+{
+	if (g->prog.in_flight)
+		return g->prog.overdue ? 0 : g->prog.step_began + deadline_us(program_step(g)) + 1;
+	return g->prog.retry_at;
 }

@@ -10,30 +10,47 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { GATHER_TIMEOUT_US = 4000000 };
+enum { GATHER_TIMEOUT_US = 4000000, FORWARD_EXTRA_US = 2000000 };
 
-void request_reply(struct group_core *g, const struct group_request *req, bool ok, const struct err *e,
-		   const char *note, bool log)
+static struct action *reply_here(struct group_core *g, const struct group_request *req, bool ok, const struct err *e,
+				 const char *note, bool log)
 {
-	struct action *a;
-	size_t before;
+	struct action *a = group_push(g, ACT_REPLY);
 
-	if (req->remote) {
-		before = g->q_len;
-		group_send_err(g, MSG_REPLY, g->j.epoch, ok ? NULL : e);
-		if (g->q_len > before)
-			g->queue[g->q_len - 1].u.msg.u.answer.request = req->id;
-		return;
-	}
-	a = group_push(g, ACT_REPLY);
 	if (!a)
-		return;
+		return NULL;
 	a->u.reply.id = req->id;
 	a->u.reply.ok = ok;
 	a->u.reply.log = log;
 	snprintf(a->u.reply.note, sizeof(a->u.reply.note), "%s", note);
-	if (!ok && e)
-		a->u.reply.err = *e;
+	a->u.reply.err = *e;
+	return a;
+}
+
+struct action *request_reply(struct group_core *g, const struct group_request *req, bool ok, const struct err *e,
+			     const char *note, bool log)
+{
+	struct err why = { .cls = ERR_NONE };
+	struct peer_msg *m;
+
+	if (!ok)
+		why = *e;
+	if (!ok && !why.remedy[0])
+		err_remedy(&why, "see 'nasctl status' and the log of nasd for its cause");
+	if (!req->remote)
+		return reply_here(g, req, ok, &why, note, log);
+	m = group_send_err(g, MSG_REPLY, g->j.epoch, ok ? NULL : &why);
+	if (m)
+		m->u.answer.request = req->id;
+	return NULL;
+}
+
+void request_open(struct group_core *g, int64_t began, const struct group_request *req)
+{
+	g->req = *req;
+	g->req_open = true;
+	g->forwarded = false;
+	g->req_deadline = began + g->cfg.switchover_us;
 }
 
 void request_reply_open(struct group_core *g, bool ok, const struct err *e, const char *note)
@@ -91,10 +108,9 @@ static void finish_gather(struct group_core *g, int64_t now)
 		source_begin(g, now, &req);
 		return;
 	}
-	request_reply(g, &req, ret == 0, ret ? &e : NULL, "", false);
-	if (req.remote || !g->q_len)
+	a = request_reply(g, &req, ret == 0, ret ? &e : NULL, "", false);
+	if (!a)
 		return;
-	a = &g->queue[g->q_len - 1];
 	a->u.reply.n_findings = n;
 	memcpy(a->u.reply.findings, findings, n * sizeof(findings[0]));
 }
@@ -108,7 +124,7 @@ void request_facts(struct group_core *g, int64_t now, int node)
 		finish_gather(g, now);
 }
 
-void request_tick(struct group_core *g, int64_t now)
+static void gather_tick(struct group_core *g, int64_t now)
 {
 	if (!g->gather.active || now < g->gather.deadline)
 		return;
@@ -116,6 +132,52 @@ void request_tick(struct group_core *g, int64_t now)
 		if (!g->gather.got[i])
 			g->facts[i].valid = false;
 	finish_gather(g, now);
+}
+
+/* The work goes on; the answer says how far it is. */
+static void answer_late(struct group_core *g)
+{
+	struct err e;
+
+	if (g->awaiting_done)
+		err_set(&e, ERR_TIMEOUT, ETIMEDOUT, "confirm", "committed, but %s has not said that it serves",
+			group_node_name(g, group_peer_index(g)));
+	else if (g->forwarded)
+		err_set(&e, ERR_TIMEOUT, ETIMEDOUT, "request", "%s has not answered",
+			group_node_name(g, group_peer_index(g)));
+	else
+		err_set(&e, ERR_TIMEOUT, ETIMEDOUT, step_name(program_step(g)), "not done in time, %s is %s: %.150s",
+			group_node_name(g, g->cfg.self), group_state_name(g->state), g->detail);
+	err_remedy(&e, "it goes on by itself; watch 'nasctl status' and nasd's log");
+	request_reply_open(g, false, &e, "");
+}
+
+void request_tick(struct group_core *g, int64_t now)
+{
+	gather_tick(g, now);
+	if (g->req_open && now >= g->req_deadline)
+		answer_late(g);
+}
+
+/* Who waits at the peer is told so there. What we asked the peer to do is lost
+ * too, unless it has come so far that the group is on its way to us. */
+void request_peer_down(struct group_core *g, int64_t now, const struct err *e)
+{
+	int peer = group_peer_index(g);
+
+	if (g->gather.active && g->gather.req.remote) {
+		g->gather.active = false;
+	} else if (g->gather.active) {
+		g->gather.got[peer] = true; /* its facts are not valid */
+		if (g->gather.got[g->cfg.self])
+			finish_gather(g, now);
+	}
+	if (!g->req_open)
+		return;
+	if (g->req.remote)
+		g->req_open = false;
+	else if (g->forwarded && g->state != GS_ACTIVATING && g->state != GS_ACTIVE)
+		request_reply_open(g, false, e, "");
 }
 
 static void gather(struct group_core *g, int64_t now, const struct group_request *req)
@@ -137,18 +199,16 @@ static void gather(struct group_core *g, int64_t now, const struct group_request
 		g->gather.got[group_peer_index(g)] = true; /* its facts are not valid */
 }
 
-static void forward(struct group_core *g, const struct group_request *req)
+static void forward(struct group_core *g, int64_t now, const struct group_request *req)
 {
-	size_t before = g->q_len;
+	struct peer_msg *m = group_send(g, MSG_REQUEST, g->j.epoch);
 
-	g->req = *req;
-	g->req_open = true;
+	request_open(g, now + FORWARD_EXTRA_US, req);
 	g->forwarded = true;
-	group_send(g, MSG_REQUEST, g->j.epoch);
-	if (g->q_len > before) {
-		g->queue[g->q_len - 1].u.msg.u.answer.request = req->id;
-		g->queue[g->q_len - 1].u.msg.u.answer.target = req->target;
-	}
+	if (!m)
+		return;
+	m->u.answer.request = req->id;
+	m->u.answer.target = req->target;
 }
 
 static void refuse(struct group_core *g, const struct group_request *req, const char *msg, const char *remedy)
@@ -194,5 +254,5 @@ void group_request(struct group_core *g, int64_t now, const struct group_request
 		refuse(g, req, "the other node must do this, and its nasd is not connected",
 		       "start nasd there and check the link addresses and the secret");
 	else
-		forward(g, req);
+		forward(g, now, req);
 }

@@ -26,12 +26,11 @@ void source_begin(struct group_core *g, int64_t now, const struct group_request 
 {
 	int64_t check_began = g->gather.began;
 
-	g->req = *req;
-	g->req_open = true;
+	request_open(g, check_began, req);
 	g->abort_pending = false;
 	g->freeze_began = 0;
-	g->txn_epoch = g->j.max_epoch + 1;
-	group_begin_log(g, SWITCH_SWITCHOVER, g->txn_epoch, g->cfg.self, req->target, check_began, req->by);
+	g->txn_epoch = group_new_epoch(g);
+	group_begin_log(g, check_began, SWITCH_SWITCHOVER, g->txn_epoch, g->cfg.self, req->target, req->by);
 	group_core_report(g, STEP_CHECK, check_began, now, OUTCOME_DONE, "every precondition holds");
 	group_journal(g, "begin", g->txn_epoch, req->target, req->by);
 	group_set_state(g, GS_SWITCHING, "to %s under epoch %llu", group_node_name(g, req->target),
@@ -44,13 +43,13 @@ void source_begin(struct group_core *g, int64_t now, const struct group_request 
 static void repeat_reports(struct group_core *g)
 {
 	for (size_t i = 0; i < g->log.n_steps; i++) {
-		size_t before = g->q_len;
+		struct peer_msg *m;
 
 		if (g->log.steps[i].node != g->cfg.self)
 			continue;
-		group_send(g, MSG_STEP, g->txn_epoch);
-		if (g->q_len > before)
-			g->queue[g->q_len - 1].u.msg.u.step = g->log.steps[i];
+		m = group_send(g, MSG_STEP, g->txn_epoch);
+		if (m)
+			m->u.step = g->log.steps[i];
 	}
 }
 
@@ -103,34 +102,35 @@ void source_released(struct group_core *g, int64_t now)
 		source_abort(g, now, &e);
 		return;
 	}
-	if (!g->peer_up) {
-		err_set(&e, ERR_PEER, ENOTCONN, "commit", "the target cannot be heard at the commitment");
-		source_abort(g, now, &e);
-		return;
-	}
 	enter(g, now, SRC_COMMIT, 0);
-	group_journal(g, "owner", g->txn_epoch, g->req.target, "switchover");
+	group_journal(g, "owner", g->txn_epoch, group_peer_index(g), "switchover");
+}
+
+/* Whether the record will be read after a restart is open; so it is taken back
+ * in writing, and nothing is activated before that is on the disk. A nasd that
+ * is restarted before it got so far goes forward. */
+static void commit_failed(struct group_core *g, int64_t now, const struct err *e)
+{
+	g->src = SRC_RELEASE;
+	source_abort(g, now, e);
 }
 
 void source_commit_written(struct group_core *g, int64_t now, bool ok, const struct err *e)
 {
 	if (!ok) {
-		/* Not known whether the record will be read after a restart; going
-		 * back is right all the same: a restarted nasd that reads it stands
-		 * down before it hands over. */
-		g->j.owner = g->cfg.self;
-		source_abort(g, now, e);
+		commit_failed(g, now, e);
 		return;
 	}
 	group_core_report(g, STEP_COMMIT, g->phase_began, now, OUTCOME_DONE, "");
 	g->src = SRC_NONE;
 	g->awaiting_done = true;
-	g->phase_deadline = g->log.began_us + g->cfg.switchover_us;
+	g->facts[g->cfg.self].valid = false; /* of the time before */
 	group_send(g, MSG_COMMIT, g->txn_epoch);
 	/* The server is started warm while the target acquires; until it has, this
 	 * node has stood down as far as the peer is concerned. */
 	g->peer.epoch = g->txn_epoch;
-	group_set_state(g, GS_STANDBY, "handed over, waiting for %s to serve", group_node_name(g, g->req.target));
+	group_set_state(g, GS_STANDBY, "handed over, waiting for %s to serve",
+			group_node_name(g, group_peer_index(g)));
 	program_start(g, now, PURPOSE_REWARM, program_rewarm, false);
 }
 
@@ -139,41 +139,39 @@ void source_done(struct group_core *g, int64_t now, const struct peer_msg *m)
 	if (!g->awaiting_done || m->epoch != g->j.epoch)
 		return;
 	g->awaiting_done = false;
-	g->phase_deadline = 0;
 	group_finish_log(g, now, RESULT_DONE, NULL);
 	request_reply_open(g, true, NULL, "");
-	if (g->state == GS_STANDBY)
-		group_set_state(g, GS_STANDBY, "%s", "");
+	if (g->state == GS_STANDBY && g->prog.purpose == PURPOSE_NONE)
+		group_say_standby(g);
+}
+
+/* Before the freeze the service was never touched. */
+static void call_off(struct group_core *g, int64_t now, const struct err *e)
+{
+	program_stop(g);
+	group_set_state(g, GS_ACTIVE, "%s", "");
+	group_finish_log(g, now, RESULT_REFUSED, e);
+	request_reply_open(g, false, e, "");
 }
 
 void source_abort(struct group_core *g, int64_t now, const struct err *e)
 {
-	if (g->state != GS_SWITCHING)
-		return;
-	if (g->src == SRC_COMMIT && g->j.owner != g->cfg.self)
+	if (g->state != GS_SWITCHING || g->src == SRC_COMMIT)
 		return; /* the record is on its way to the disk: forward */
-	if (g->prog.in_flight) { /* never undo beside a running step */
-		if (!g->abort_pending) {
-			g->abort_pending = true;
-			g->abort_err = *e;
-		}
+	if (!g->abort_pending)
+		g->abort_err = *e;
+	g->abort_pending = true;
+	if (g->prog.in_flight) /* never undo beside a running step */
 		return;
-	}
 	g->abort_pending = false;
-	g->phase_deadline = 0;
 	g->src = SRC_NONE;
-	g->abort_err = *e;
-	group_journal(g, "abort", g->txn_epoch, NODE_NONE, e->msg);
-	group_send_err(g, MSG_ABORT, g->txn_epoch, e);
-	if (!g->freeze_began) { /* the service was never touched */
-		program_stop(g);
-		group_set_state(g, GS_ACTIVE, "%s", "");
-		group_finish_log(g, now, RESULT_REFUSED, e);
-		request_reply_open(g, false, e, "");
+	group_journal(g, "abort", g->txn_epoch, NODE_NONE, g->abort_err.msg);
+	group_send_err(g, MSG_ABORT, g->txn_epoch, &g->abort_err);
+	if (!g->freeze_began) {
+		call_off(g, now, &g->abort_err);
 		return;
 	}
 	g->rolling_back = true;
-	program_stop(g);
 	activate(g, now, true, "rolling back the switchover");
 }
 
@@ -181,19 +179,11 @@ void source_tick(struct group_core *g, int64_t now)
 {
 	struct err e;
 
-	if (!g->phase_deadline || now < g->phase_deadline)
+	if (g->state != GS_SWITCHING || !g->phase_deadline || now < g->phase_deadline)
 		return;
-	if (g->state == GS_SWITCHING && (g->src == SRC_PREPARE || g->src == SRC_CLIENTS)) {
-		g->phase_deadline = 0;
-		err_set(&e, ERR_TIMEOUT, ETIMEDOUT, g->src == SRC_PREPARE ? "reserve" : "clients",
-			"%s did not answer in time", group_node_name(g, g->req.target));
-		err_remedy(&e, "see nasd's log there");
-		source_abort(g, now, &e);
-	} else if (g->awaiting_done) {
-		g->phase_deadline = 0;
-		err_set(&e, ERR_TIMEOUT, ETIMEDOUT, "confirm",
-			"committed, but %s has not said that it serves", group_node_name(g, g->req.target));
-		err_remedy(&e, "it goes on by itself; watch 'nasctl status' and nasd's log there");
-		request_reply_open(g, false, &e, "");
-	}
+	g->phase_deadline = 0;
+	err_set(&e, ERR_TIMEOUT, ETIMEDOUT, g->src == SRC_PREPARE ? "reserve" : "clients",
+		"%s did not answer in time", group_node_name(g, group_peer_index(g)));
+	err_remedy(&e, "see nasd's log there");
+	source_abort(g, now, &e);
 }

@@ -50,7 +50,7 @@ const enum step_id program_confirm[] = { STEP_CONFIRM, STEP_NONE };
 const enum step_id program_release[] = { STEP_ADDRESS_DEL, STEP_SERVER_STOP, STEP_UNMOUNT,
 					 STEP_DRBD_SECONDARY, STEP_NONE };
 const enum step_id program_standdown[] = { STEP_ADDRESS_DEL, STEP_SERVER_STOP, STEP_UNMOUNT,
-					   STEP_DRBD_SECONDARY, STEP_REWARM, STEP_NONE };
+					   STEP_DRBD_SECONDARY, STEP_NONE };
 const enum step_id program_rewarm[] = { STEP_REWARM, STEP_NONE };
 const enum step_id program_warm[] = { STEP_WARM, STEP_NONE };
 

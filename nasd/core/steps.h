@@ -51,7 +51,7 @@ const char *step_side_name(enum step_side side);
 extern const enum step_id program_activate[];  /* this node serves */
 extern const enum step_id program_confirm[];   /* after activation */
 extern const enum step_id program_release[];   /* the source's freeze, up to the commitment */
-extern const enum step_id program_standdown[]; /* this node does not serve */
+extern const enum step_id program_standdown[]; /* this node does not serve; its server may be cold */
 extern const enum step_id program_rewarm[];
 extern const enum step_id program_warm[];
 

@@ -30,11 +30,11 @@ void target_prepare(struct group_core *g, int64_t now, uint64_t epoch)
 	}
 	g->txn_epoch = epoch;
 	g->phase_began = now;
+	g->awaiting_done = false;
 	g->send_done = false;
-	group_begin_log(g, SWITCH_SWITCHOVER, epoch, group_peer_index(g), g->cfg.self, now,
-			 group_node_name(g, group_peer_index(g)));
+	group_begin_log(g, now, SWITCH_SWITCHOVER, epoch, group_peer_index(g), g->cfg.self,
+			group_node_name(g, group_peer_index(g)));
 	group_set_state(g, GS_PREPARED, "reserving for epoch %llu", (unsigned long long)epoch);
-	program_stop(g);
 	program_start(g, now, PURPOSE_WARM, program_warm, false);
 }
 
@@ -48,14 +48,22 @@ void target_warmed(struct group_core *g, int64_t now)
 	group_send(g, MSG_PREPARED, g->txn_epoch);
 }
 
+/* Back to standing by, the server warm again. */
+static void leave_prepared(struct group_core *g, int64_t now, const char *why)
+{
+	if (g->j.phase == TXN_PREPARED)
+		group_journal(g, "abort", g->txn_epoch, NODE_NONE, why);
+	group_set_state(g, GS_STANDBY, "%.180s", why);
+	program_start(g, now, PURPOSE_REWARM, program_rewarm, true);
+}
+
 void target_warm_failed(struct group_core *g, int64_t now, const struct err *e)
 {
 	if (g->state != GS_PREPARED)
 		return;
 	group_send_err(g, MSG_REFUSED, g->txn_epoch, e);
 	group_finish_log(g, now, RESULT_REFUSED, e);
-	group_set_state(g, GS_STANDBY, "could not be the target: %.150s", e->msg);
-	program_start(g, now, PURPOSE_REWARM, program_rewarm, true);
+	leave_prepared(g, now, e->msg);
 }
 
 void target_abort(struct group_core *g, int64_t now, uint64_t epoch, const char *why)
@@ -64,12 +72,19 @@ void target_abort(struct group_core *g, int64_t now, uint64_t epoch, const char 
 
 	if (g->state != GS_PREPARED || epoch != g->txn_epoch)
 		return;
-	group_journal(g, "abort", epoch, NODE_NONE, why);
 	err_set(&e, ERR_PEER, ECANCELED, "source", "%s", why);
+	err_remedy(&e, "see 'nasctl history' on the other node");
 	group_finish_log(g, now, RESULT_ROLLED_BACK, &e);
-	program_stop(g);
-	group_set_state(g, GS_STANDBY, "%s", "");
-	program_start(g, now, PURPOSE_REWARM, program_rewarm, true);
+	leave_prepared(g, now, why);
+}
+
+/* Said again: the peer does not know yet that we have it. */
+static void commit_again(struct group_core *g, uint64_t epoch)
+{
+	if (g->state == GS_ACTIVE && g->prog.purpose != PURPOSE_CONFIRM)
+		group_send(g, MSG_DONE, epoch);
+	else
+		g->send_done = true;
 }
 
 void target_commit(struct group_core *g, int64_t now, uint64_t epoch)
@@ -77,43 +92,34 @@ void target_commit(struct group_core *g, int64_t now, uint64_t epoch)
 	bool prepared = g->state == GS_PREPARED && epoch == g->txn_epoch;
 
 	if (epoch == g->j.epoch && g->j.owner == g->cfg.self) {
-		if (g->state == GS_ACTIVE)
-			group_send(g, MSG_DONE, epoch);
-		else
-			g->send_done = true;
+		commit_again(g, epoch);
 		return;
 	}
-	if (epoch <= g->j.epoch)
-		return; /* the past */
-	if (!prepared && g->log.result == RESULT_RUNNING)
-		group_finish_log(g, now, RESULT_FAILED, NULL);
+	if (epoch <= g->j.epoch || g->state == GS_SWITCHING)
+		return; /* the past, or not ours to take now: HELLO sorts it out */
 	if (!prepared)
-		group_begin_log(g, SWITCH_SWITCHOVER, epoch, group_peer_index(g), g->cfg.self, now,
-				 group_node_name(g, group_peer_index(g)));
+		group_begin_log(g, now, SWITCH_SWITCHOVER, epoch, group_peer_index(g), g->cfg.self,
+				group_node_name(g, group_peer_index(g)));
 	group_journal(g, "owner", epoch, g->cfg.self, "given by the peer");
 	group_core_report(g, STEP_COMMIT, now, now, OUTCOME_DONE, "");
-	g->wait_resume = false;
-	g->send_done = true;
-	if (g->state == GS_ACTIVE || g->state == GS_ACTIVATING) {
+	if (g->state == GS_ACTIVE)
 		group_send_hello(g);
-		return;
-	}
-	program_stop(g);
-	activate(g, now, !prepared, "the group is this node's");
+	else
+		activate(g, now, !prepared, "the group is this node's");
+	g->send_done = true;
 }
 
 void activate(struct group_core *g, int64_t now, bool verify_first, const char *why)
 {
+	g->wait_resume = false;
+	g->awaiting_done = false;
 	group_set_state(g, GS_ACTIVATING, "%s", why);
 	program_start(g, now, PURPOSE_ACTIVATE, program_activate, verify_first);
 }
 
 void target_activated(struct group_core *g, int64_t now)
 {
-	bool fresh = strcmp(g->j.active_boot, g->cfg.boot_id) != 0;
-
-	g->wait_resume = false;
-	if (fresh)
+	if (strcmp(g->j.active_boot, g->cfg.boot_id))
 		group_journal(g, "active", g->j.epoch, g->cfg.self, "");
 	group_set_state(g, GS_ACTIVE, "%s", "");
 	program_start(g, now, PURPOSE_CONFIRM, program_confirm, false);
@@ -124,6 +130,8 @@ void target_confirmed(struct group_core *g, int64_t now)
 	bool back = g->rolling_back;
 
 	g->rolling_back = false;
+	if (g->detail[0] && !g->n_unwritten)
+		group_set_state(g, GS_ACTIVE, "%s", "");
 	if (g->send_done) {
 		g->send_done = false;
 		group_send(g, MSG_DONE, g->j.epoch);
