@@ -3,6 +3,7 @@
 # One static archive per folder ("room"), each compiled with only the -I it may
 # use (the rows RULES below); programs link the archives they need.
 
+.DEFAULT_GOAL := all
 prefix ?= /usr/local
 sysconfdir ?= $(if $(filter /usr,$(prefix)),/etc,$(prefix)/etc)
 DESTDIR ?=
