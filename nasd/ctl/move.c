@@ -118,6 +118,8 @@ static enum cli_exit explain(const struct cli *cli, const struct ctl_request *re
 		view_findings(stdout, &cli->view, a->findings);
 	if (!cli->json && is_new(before, after))
 		view_entry_summary(stdout, &cli->view, after);
+	if (!cli->json && a->code == CLI_ROLLED_BACK)
+		printf("the service is on %s, as before\n", js_text(after, "source"));
 	fflush(stdout);
 	json_decref(after);
 	return answer_complain(cli, a);

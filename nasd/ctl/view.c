@@ -57,7 +57,7 @@ const char *view_duration(int64_t us, char buf[VIEW_VALUE_MAX])
 	else if (us < 999500)
 		snprintf(buf, VIEW_VALUE_MAX, "%.0f ms", (double)us / 1e3);
 	else if (s < 100)
-		snprintf(buf, VIEW_VALUE_MAX, "%.2f s", (double)us / 1e6);
+		snprintf(buf, VIEW_VALUE_MAX, s < 10 ? "%.2f s" : "%.1f s", (double)us / 1e6);
 	else if (s < 3600)
 		snprintf(buf, VIEW_VALUE_MAX, "%d min %d s", (int)(s / 60), (int)(s % 60));
 	else if (s < 86400)

@@ -114,8 +114,6 @@ void view_entry_summary(FILE *out, const struct view *v, const json_t *entry)
 	if (freeze_us > 0)
 		fprintf(out, ", freeze %s%s%s", view_on(v, TONE_STRONG), view_duration(freeze_us, freeze), view_off(v));
 	fputc('\n', out);
-	if (!strcmp(result, "rolled-back"))
-		fprintf(out, "the service is on %s, as before\n", or_dash(js_text(entry, "source")));
 }
 
 void view_history(FILE *out, const struct view *v, const json_t *entries)

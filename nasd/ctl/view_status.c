@@ -171,6 +171,13 @@ static void view_problems(FILE *out, const struct view *v, const char *node, con
 				js_text(facts, errors[i]));
 }
 
+static const char *data_word(const json_t *standby)
+{
+	if (strcmp(js_text(standby, "drbd_disk"), "UpToDate") != 0)
+		return "NOT up to date";
+	return !strcmp(js_text(standby, "drbd_cstate"), "Connected") ? "up to date" : "no longer replicated";
+}
+
 /* Could the standby take over, and how fresh is what it holds? */
 static void view_standby(FILE *out, const struct view *v, const json_t *status, const json_t *group)
 {
@@ -187,10 +194,10 @@ static void view_standby(FILE *out, const struct view *v, const json_t *status, 
 			owner[0] ? "nothing is known of it" : "nobody owns the group yet: nasctl takeover NODE", view_off(v));
 		return;
 	}
-	fresh = !strcmp(js_text(standby, "drbd_disk"), "UpToDate") && !strcmp(js_text(standby, "drbd_cstate"), "Connected");
+	fresh = !strcmp(data_word(standby), "up to date");
 	all = known(active) && js_int(standby, "clients") >= js_int(active, "clients");
 	fprintf(out, "  standby      %s: data %s%s%s, ganesha %s%s%s, %s%" PRId64 " client records%s", name,
-		view_on(v, good_if(fresh)), fresh ? "up to date" : "NOT up to date", view_off(v),
+		view_on(v, good_if(fresh)), data_word(standby), view_off(v),
 		view_on(v, good_if(!strcmp(js_text(standby, "server"), "warm"))), js_text(standby, "server"), view_off(v),
 		view_on(v, all ? TONE_GOOD : TONE_WARN), js_int(standby, "clients"), view_off(v));
 	if (known(active))

@@ -186,7 +186,7 @@ START_TEST(text_of_a_failure)
 
 	timeline_text(f, &v, &t);
 	fclose(f);
-	ck_assert_ptr_nonnull(strstr(buf, "the service is on nas1, as before\n"));
+	ck_assert_ptr_nonnull(strstr(buf, "nas1 -> nas2 rolled-back, total 100 ms\n"));
 	ck_assert_ptr_nonnull(strstr(buf, "xxxx"));
 	ck_assert_ptr_nonnull(strstr(buf, "unmount on nas1: failed: <&>\n"));
 	free(buf);

@@ -54,7 +54,7 @@ START_TEST(durations)
 	} rows[] = {
 		{ -1, "-" }, { 0, "0 us" }, { 999, "999 us" }, { 3100, "3.1 ms" }, { 99949, "99.9 ms" },
 		{ 99960, "100 ms" }, { 337900, "338 ms" }, { 999499, "999 ms" }, { 999600, "1.00 s" },
-		{ 1930000, "1.93 s" }, { 252000000, "4 min 12 s" }, { INT64_C(7380000000), "2 h 3 min" },
+		{ 1930000, "1.93 s" }, { 61500000, "61.5 s" }, { 252000000, "4 min 12 s" }, { INT64_C(7380000000), "2 h 3 min" },
 		{ INT64_C(439200000000), "5 d 2 h" },
 	};
 	char buf[VIEW_VALUE_MAX];
@@ -196,7 +196,7 @@ START_TEST(status)
 {
 	char *got = shown(view_status, &plain, status_text);
 
-	expect_part(got, "nasd 0.1.0 on nas1, cluster demo, up 61.00 s, takeover: manual, configuration 0123456789ab\n");
+	expect_part(got, "nasd 0.1.0 on nas1, cluster demo, up 61.0 s, takeover: manual, configuration 0123456789ab\n");
 	expect_part(got, "peer nas2: connected at 10.77.2.12, nasd 0.1.0, round trip 412 us, heard 120 ms ago, "
 			 "configuration DIFFERENT\n");
 	expect_part(got, "group g: active, owner nas1, epoch 4\n");
