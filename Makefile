@@ -11,7 +11,7 @@ CC = gcc
 B ?= build
 VERSION := 0.1.0
 
-WARN = -Wall -Wextra -Wshadow -Wvla -Wconversion -Wswitch-enum -Wno-format-truncation -Werror
+WARN = -Wall -Wextra -Wshadow -Wvla -Wconversion -Wswitch-enum -Wno-unknown-warning-option -Wno-format-truncation -Werror
 OPT ?= -O2 -g -fstack-protector-strong
 SAN ?=
 CPPFLAGS += -D_GNU_SOURCE -DNASD_VERSION='"$(VERSION)"' -DNASD_SYSCONFDIR='"/etc/nasd"'
