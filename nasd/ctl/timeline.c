@@ -61,6 +61,7 @@ static void find_freeze(struct timeline *t)
 			end = s->end;
 		}
 	}
+	t->freeze_open = began && !end;
 	t->freeze_to = !began ? t->freeze_from : end ? end : t->to;
 }
 

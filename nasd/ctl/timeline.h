@@ -25,6 +25,7 @@ struct timeline {
 	size_t n;
 	int64_t from, to;       /* the window; to > from */
 	int64_t freeze_from, freeze_to; /* equal: no freeze */
+	bool freeze_open;       /* this record does not tell when it ended */
 	int64_t commit;         /* when the group changed hands; -1: not in the window */
 };
 

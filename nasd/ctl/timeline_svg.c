@@ -146,8 +146,8 @@ static void draw_freeze(const struct picture *p)
 	line(p, x1, TOP - 8, x2, TOP - 8, FREEZE_INK, "stroke-width=\"2\"");
 	/* the words stay inside of the picture */
 	middle = middle < LEFT + 50 ? LEFT + 50 : middle > WIDTH - 80 ? WIDTH - 80 : middle;
-	label(p, middle, TOP - 15, "font-size=\"13\" font-weight=\"600\" text-anchor=\"middle\"", FREEZE_INK, "freeze %s",
-	      view_duration(t->freeze_to - t->freeze_from, took));
+	label(p, middle, TOP - 15, "font-size=\"13\" font-weight=\"600\" text-anchor=\"middle\"", FREEZE_INK, "freeze %s%s",
+	      t->freeze_open ? "> " : "", view_duration(t->freeze_to - t->freeze_from, took));
 }
 
 static void draw_axis(const struct picture *p)

@@ -78,7 +78,8 @@ static void draw_freeze_line(const struct canvas *c)
 
 	if (c->t->freeze_to <= c->t->freeze_from)
 		return;
-	len = snprintf(label, sizeof(label), " freeze %s ", view_duration(c->t->freeze_to - c->t->freeze_from, took));
+	len = snprintf(label, sizeof(label), " freeze %s%s ", c->t->freeze_open ? "> " : "",
+		       view_duration(c->t->freeze_to - c->t->freeze_from, took));
 	if (last >= c->width)
 		last = c->width - 1;
 	room = last - first - 1;

@@ -80,6 +80,7 @@ START_TEST(a_freeze_that_nobody_ended)
 
 	ck_assert_int_eq(t.freeze_from, 10000);
 	ck_assert_int_eq(t.freeze_to, 100000);
+	ck_assert(t.freeze_open);
 	ck_assert_int_eq(t.commit, -1);
 	json_decref(o);
 }
@@ -90,11 +91,13 @@ START_TEST(poor_entries)
 	static const char *const poor[] = {
 		"{}", "{\"steps\":[]}", "{\"steps\":{}}", "[]", "{\"steps\":7,\"total_us\":-1}",
 	};
+	static const char endless[] =
+		"{\"steps\":[{\"name\":\"address-del\",\"start_us\":9223372036854775807,\"duration_us\":9223372036854775807}],"
+		"\"total_us\":9223372036854775807}";
 	static const char *const odd[] = {
+		endless,
 		"{\"steps\":[7]}",
 		"{\"steps\":[{\"name\":\"address-del\",\"start_us\":-5,\"duration_us\":-9}]}",
-		"{\"steps\":[{\"name\":\"address-del\",\"start_us\":9223372036854775807,\"duration_us\":9223372036854775807}],"
-		"\"total_us\":9223372036854775807}",
 	};
 	const struct view views[] = { { .width = 1 }, { .width = 10000, .colour = true, .utf8 = true } };
 	struct timeline t;
@@ -187,6 +190,7 @@ START_TEST(text_of_a_failure)
 	timeline_text(f, &v, &t);
 	fclose(f);
 	ck_assert_ptr_nonnull(strstr(buf, "nas1 -> nas2 rolled-back, total 100 ms\n"));
+	ck_assert_ptr_nonnull(strstr(buf, " freeze > 90.0 ms "));
 	ck_assert_ptr_nonnull(strstr(buf, "xxxx"));
 	ck_assert_ptr_nonnull(strstr(buf, "unmount on nas1: failed: <&>\n"));
 	free(buf);
