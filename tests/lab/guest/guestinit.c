@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,7 +18,6 @@
 
 #define MODULES     "/modules"
 #define MAX_MODULES 32
-#define PORT        "/dev/vport0p1"
 #define WAIT_NS     (20 * NS_PER_SEC)
 
 static bool load_module(const char *name)
@@ -73,8 +73,24 @@ static bool wait_for(const char *path, uint64_t until)
 	return true;
 }
 
-const char *guestinit_prepare(const char *disk)
+/*
+ * The first virtio port, whatever its device's number: that depends on the
+ * order of QEMU's options.
+ */
+static bool find_port(char *path, size_t size)
 {
+	glob_t found;
+	bool any = glob("/dev/vport*p*", 0, NULL, &found) == 0;
+
+	if (any)
+		snprintf(path, size, "%s", found.gl_pathv[0]);
+	globfree(&found);
+	return any;
+}
+
+const char *guestinit_prepare(const char *disk, const char *report)
+{
+	static char port[64]; /* handed out: lives as long as the guest */
 	uint64_t until;
 	int fd;
 
@@ -90,7 +106,14 @@ const char *guestinit_prepare(const char *disk)
 	until = clock_mono_ns() + WAIT_NS;
 	if (!wait_for(disk, until))
 		fprintf(stderr, "%s does not appear\n", disk);
-	return wait_for(PORT, clock_mono_ns() + NS_PER_SEC) ? PORT : "/dev/ttyS0";
+	if (report)
+		return report;
+	while (!find_port(port, sizeof(port))) {
+		if (clock_mono_ns() >= until)
+			return "/dev/ttyS0";
+		clock_sleep_until(clock_mono_ns() + 5 * NS_PER_MS);
+	}
+	return port;
 }
 
 void guestinit_poweroff(void)

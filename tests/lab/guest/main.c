@@ -160,8 +160,12 @@ int main(int argc, char **argv)
 		return 2;
 	status = options_parse(&run->opt, argc, argv, message, sizeof(message));
 	if (guest) {
-		/* The kernel's "-- ARGS" become ours; the channel is what there is. */
-		run->opt.report = guestinit_prepare(run->opt.file ? run->opt.file : "/dev/null");
+		/* A guest has no standard input or output worth the name. */
+		const char *report = run->opt.report;
+
+		if (report && strcmp(report, "-") == 0)
+			report = NULL;
+		run->opt.report = guestinit_prepare(run->opt.file ? run->opt.file : "/dev/null", report);
 	}
 	if (status) {
 		fprintf(stderr, "probe: %s\n", message);
