@@ -153,9 +153,12 @@ install: all
 	install -m 755 $(B)/bin/nasctl $(DESTDIR)$(prefix)/bin/nasctl
 	install -m 644 configs/man/*.5 $(DESTDIR)$(prefix)/share/man/man5/
 	install -m 644 configs/man/*.8 $(DESTDIR)$(prefix)/share/man/man8/
-	install -m 644 configs/systemd/nasd.service $(DESTDIR)$(prefix)/lib/systemd/system/
+	sed 's,/usr/sbin/nasd,$(prefix)/sbin/nasd,g' configs/systemd/nasd.service >$(B)/nasd.service
+	install -m 644 $(B)/nasd.service $(DESTDIR)$(prefix)/lib/systemd/system/
 	install -m 644 configs/bash-completion/nasctl $(DESTDIR)$(prefix)/share/bash-completion/completions/
 	install -m 644 configs/nasd.conf.example README.md $(DESTDIR)$(prefix)/share/doc/nasd/
+	install -m 644 configs/drbd/r0.res $(DESTDIR)$(prefix)/share/doc/nasd/drbd-r0.res
+	install -m 644 configs/ganesha/README $(DESTDIR)$(prefix)/share/doc/nasd/ganesha.README
 
 .PHONY: clean
 clean:

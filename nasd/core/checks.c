@@ -86,8 +86,10 @@ static void judge_drbd(struct judge *j, int node, const struct facts *a)
 	else if (strcmp(a->drbd_cstate, "Connected") && strcmp(a->drbd_cstate, "Established"))
 		fail(f, "check the replication network, then drbdadm connect", "DRBD is not connected (%s)",
 		     a->drbd_cstate);
+	if (!a->drbd_known)
+		return; /* nothing more can be said */
 	f = add(j, "drbd-uptodate", node, "disk %s", a->drbd_disk);
-	if (a->drbd_known && strcmp(a->drbd_disk, "UpToDate"))
+	if (strcmp(a->drbd_disk, "UpToDate"))
 		fail(f, "let DRBD resync this node first: drbdadm status", "its disk is %s, not UpToDate",
 		     a->drbd_disk[0] ? a->drbd_disk : "unknown");
 	f = add(j, "drbd-io", node, "I/O runs");
