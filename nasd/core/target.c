@@ -97,16 +97,19 @@ void target_commit(struct group_core *g, int64_t now, uint64_t epoch)
 	}
 	if (epoch <= g->j.epoch || g->state == GS_SWITCHING)
 		return; /* the past, or not ours to take now: HELLO sorts it out */
-	if (!prepared)
+	if (!prepared && g->state != GS_ACTIVE)
 		group_begin_log(g, now, SWITCH_SWITCHOVER, epoch, group_peer_index(g), g->cfg.self,
 				group_node_name(g, group_peer_index(g)));
 	group_journal(g, "owner", epoch, g->cfg.self, "given by the peer");
-	group_core_report(g, STEP_COMMIT, now, now, OUTCOME_DONE, "");
-	if (g->state == GS_ACTIVE)
+	if (g->state == GS_ACTIVE) { /* a claim agreed to twice: it serves already */
+		group_journal(g, "active", epoch, g->cfg.self, "");
 		group_send_hello(g);
-	else
-		activate(g, now, !prepared, "the group is this node's");
+		commit_again(g, epoch);
+		return;
+	}
+	group_core_report(g, STEP_COMMIT, now, now, OUTCOME_DONE, "");
 	g->send_done = true;
+	activate(g, now, !prepared, "the group is this node's");
 }
 
 void activate(struct group_core *g, int64_t now, bool verify_first, const char *why)

@@ -32,13 +32,23 @@ static int some_node(struct sim *s)
 	return (int)prng_below(&s->r, 2);
 }
 
-/* The operator's word is given only about a node that is really off: what
- * happens when it is a lie is tested on its own. */
+/* The operator's word is given only about a node that is really off, on one that
+ * has not missed a takeover (its disk would be outdated): lies are tested on
+ * their own. */
+static bool may_confirm(struct sim *s, int node)
+{
+	struct journal_state own, other;
+
+	sim_fold(s, node, &own);
+	sim_fold(s, 1 - node, &other);
+	return !s->n[1 - node].powered && own.epoch >= other.epoch;
+}
+
 static void ask(struct sim *s, struct scene_tally *t)
 {
 	int node = some_node(s), target = some_node(s);
 	enum request_kind kind = REQUEST_SWITCHOVER;
-	bool dead = !s->n[1 - node].powered && prng_chance(&s->r, 60);
+	bool dead = may_confirm(s, node) && prng_chance(&s->r, 60);
 
 	if (dead || prng_chance(&s->r, 25))
 		kind = REQUEST_TAKEOVER;
@@ -83,8 +93,11 @@ static void act(struct sim *s, struct scene_tally *t)
 {
 	unsigned what = prng_below(&s->r, 100);
 
-	if (what < 45) {
+	if (what < 43) {
 		ask(s, t);
+	} else if (what < 45) {
+		s->n[some_node(s)].bad_writes = 1 + prng_below(&s->r, 5);
+		t->bad_writes++;
 	} else if (what < 60) {
 		arm_fault(s, t);
 	} else if (what < 70) {

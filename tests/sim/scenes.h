@@ -10,7 +10,7 @@ struct sim *scene_pair(uint64_t seed, int owner);
 
 /* What a random schedule has done, summed over many. */
 struct scene_tally {
-	unsigned requests, kills, crashes, cuts, faults, server_deaths, confirmed, moves;
+	unsigned requests, kills, crashes, cuts, faults, bad_writes, server_deaths, confirmed, moves;
 	uint64_t events;
 };
 

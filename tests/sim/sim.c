@@ -397,9 +397,8 @@ static void facts(struct sim *s, int node, enum facts_tag tag)
 
 	s->n[node].facts_due[tag] = 0;
 	world_facts(&s->w, node, &f);
-	if (tag != FACTS_MONITOR && sim_take_fault(s, node, STEP_CHECK, false) == FAULT_FAIL) {
+	if (sim_take_fault(s, node, STEP_CHECK, false) == FAULT_FAIL)
 		snprintf(f.drbd_cstate, sizeof(f.drbd_cstate), "WFConnection");
-	}
 	f.collected_us = s->now;
 	group_facts(s->n[node].core, s->now, tag, &f);
 }
@@ -505,6 +504,7 @@ bool sim_settle(struct sim *s)
 	s->n_script = 0;
 	sim_heal(s);
 	for (int i = 0; i < 2; i++) {
+		s->n[i].bad_writes = 0;
 		if (s->n[i].poisoned)
 			sim_kill_now(s, i, false, true);
 		if (!s->n[i].core && !s->n[i].restart_at)

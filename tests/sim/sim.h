@@ -92,6 +92,7 @@ struct sim_node {
 	struct journal_rec *disk;
 	size_t n_disk, cap_disk;
 	bool poisoned;             /* a failed sync: no more writes in this life */
+	unsigned bad_writes;       /* so many next writes fail, cleanly */
 	bool journal_wait;
 	struct journal_rec rec;    /* being written */
 	int64_t journal_due;

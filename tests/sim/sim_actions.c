@@ -48,6 +48,18 @@ void sim_record_durable(struct sim *s, int node, const struct journal_rec *r)
 	promises_record(s, r);
 }
 
+/* A full disk, for some writes. */
+static bool write_fails(struct sim *s, int node)
+{
+	struct sim_node *n = &s->n[node];
+
+	if (!n->bad_writes)
+		return false;
+	n->bad_writes--;
+	sim_say(s, node, "a write to the journal fails");
+	return true;
+}
+
 static enum step_id step_of_record(const struct journal_rec *r)
 {
 	if (!strcmp(r->kind, "begin") || !strcmp(r->kind, "prepared"))
@@ -98,7 +110,7 @@ void sim_journal_finished(struct sim *s, int node)
 	bool ok = false;
 
 	n->journal_wait = false;
-	if (!n->poisoned) {
+	if (!n->poisoned && !write_fails(s, node)) {
 		switch (n->journal_fault) {
 		case FAULT_FAIL: break;
 		case FAULT_UNKNOWN_DONE: poison(s, node, true); break;
@@ -156,7 +168,7 @@ static enum outcome run_job(struct sim *s, int node, struct sim_job *j, char *ms
 	}
 	if (j->op == OP_VERIFY)
 		return world_verify(&s->w, node, j->step);
-	if (j->has_rec && s->n[node].poisoned) {
+	if (j->has_rec && (s->n[node].poisoned || write_fails(s, node))) {
 		err_set(e, ERR_SYSTEM, 0, "journal", "cannot be written");
 		return OUTCOME_FAILED;
 	}

@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Moves, takeovers and requests, as operators see them. */
+#include "core_suite.h"
+#include "scenes.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static struct sim *s;
+
+static void pair(uint64_t seed, int owner)
+{
+	s = scene_pair(seed, owner);
+	ck_assert_str_eq(s->broken, "");
+}
+
+static void rest(int active)
+{
+	ck_assert_msg(sim_settle(s), "%s", s->broken);
+	ck_assert_int_eq(sim_active(s), active);
+	sim_free(s);
+}
+
+static struct sim_reply *ask(int node, enum request_kind kind, int target, bool confirmed)
+{
+	int i = sim_request(s, node, kind, target, confirmed);
+
+	ck_assert_int_ge(i, 0);
+	return &s->replies[i];
+}
+
+static void answered(const struct sim_reply *r, bool ok)
+{
+	ck_assert_uint_eq(r->replies, 1);
+	ck_assert_msg(r->ok == ok, "%s: %s", r->err.where, r->err.msg);
+}
+
+static void run_ms(int64_t ms)
+{
+	ck_assert_msg(sim_run(s, ms * 1000), "%s", s->broken);
+}
+
+START_TEST(there_and_back)
+{
+	uint64_t epoch = 1;
+
+	pair(1, 0);
+	for (int i = 0; i < 10; i++) {
+		int target = 1 - i % 2;
+		const struct sim_reply *r = ask(i % 3 ? 1 - target : target, REQUEST_SWITCHOVER, target, false);
+		unsigned finished[2] = { s->n[0].finished, s->n[1].finished };
+		struct group_view v;
+
+		run_ms(4000);
+		answered(r, true);
+		ck_assert_int_eq(sim_active(s), target);
+		for (int n = 0; n < 2; n++) {
+			group_look(s->n[n].core, &v);
+			ck_assert_uint_gt(v.epoch, epoch);
+			ck_assert_int_eq(v.log->result, RESULT_DONE);
+			ck_assert_int_eq(v.log->target, target);
+			ck_assert(!v.log->truncated);
+			ck_assert_int_gt(switch_log_freeze_us(v.log), 0);
+			/* once, or twice: provisionally before the server is warm */
+			ck_assert_uint_ge(s->n[n].finished, finished[n] + 1);
+			ck_assert_uint_le(s->n[n].finished, finished[n] + 2);
+		}
+		epoch = v.epoch;
+	}
+	rest(0);
+}
+END_TEST
+
+START_TEST(refused_for_what_it_is)
+{
+	pair(2, 0);
+	answered(ask(0, REQUEST_SWITCHOVER, 0, false), true); /* already there */
+	answered(ask(1, REQUEST_SWITCHOVER, 0, false), true);
+	answered(ask(0, REQUEST_TAKEOVER, 0, false), true);
+	answered(ask(1, REQUEST_TAKEOVER, 1, false), false);  /* the peer serves */
+	answered(ask(1, REQUEST_TAKEOVER, 1, true), false);   /* the peer lives */
+	rest(0);
+}
+END_TEST
+
+START_TEST(one_at_a_time)
+{
+	const struct sim_reply *first;
+
+	pair(3, 0);
+	sim_fault(s, 1, STEP_CONFIRM, FAULT_STALL);
+	first = ask(0, REQUEST_SWITCHOVER, 1, false);
+	answered(ask(0, REQUEST_SWITCHOVER, 1, false), false);
+	run_ms(1500);
+	ck_assert_int_eq(sim_state(s, 1), GS_ACTIVE); /* being confirmed */
+	ck_assert_uint_eq(first->replies, 0);
+	answered(ask(0, REQUEST_SWITCHOVER, 0, false), false);
+	sim_request(s, 1, REQUEST_SWITCHOVER, 0, false);
+	run_ms(1500);
+	answered(&s->replies[s->n_replies - 1], false);
+	ck_assert_ptr_nonnull(strstr(s->replies[s->n_replies - 1].err.msg, "confirmed"));
+	run_ms(15000);
+	answered(first, true);
+	rest(1);
+}
+END_TEST
+
+START_TEST(check_answers_with_findings)
+{
+	const struct sim_reply *r;
+
+	pair(4, 0);
+	r = ask(1, REQUEST_CHECK, 1, false);
+	run_ms(2000);
+	answered(r, true);
+	ck_assert_uint_gt(r->n_findings, 10);
+	sim_cut(s, false);
+	run_ms(2000);
+	r = ask(0, REQUEST_CHECK, 1, false);
+	run_ms(5000);
+	answered(r, false);
+	ck_assert_str_eq(r->err.where, "peer-connected");
+	rest(0);
+}
+END_TEST
+
+START_TEST(peer_does_not_answer)
+{
+	const struct sim_reply *r;
+
+	pair(5, 0);
+	sim_fault(s, 1, STEP_CHECK, FAULT_STALL);
+	s->n[1].facts_due[FACTS_MONITOR] = s->now + 20000000; /* nor does its monitor */
+	r = ask(0, REQUEST_SWITCHOVER, 1, false);
+	run_ms(4500);
+	if (!r->ok && r->replies)
+		ck_assert_int_eq(sim_active(s), 0);
+	run_ms(10000);
+	ck_assert_uint_eq(r->replies, 1);
+	rest(r->ok ? 1 : 0);
+}
+END_TEST
+
+/* ---- a group that nobody owns */
+
+START_TEST(unowned)
+{
+	pair(6, NODE_NONE);
+	ck_assert_int_eq(sim_active(s), NODE_NONE);
+	answered(ask(0, REQUEST_SWITCHOVER, 1, false), false);
+	ask(0, REQUEST_TAKEOVER, 1, false); /* forwarded */
+	run_ms(3000);
+	answered(&s->replies[1], true);
+	rest(1);
+}
+END_TEST
+
+START_TEST(unowned_claimed_by_both)
+{
+	unsigned won[2] = { 0, 0 };
+
+	for (uint64_t seed = 1; seed <= 200; seed++) {
+		struct sim_reply *r[2];
+
+		pair(seed, NODE_NONE);
+		r[0] = ask(0, REQUEST_TAKEOVER, 0, false);
+		sim_run(s, (int64_t)prng_below(&s->r, 3000));
+		r[1] = ask(1, REQUEST_TAKEOVER, 1, false);
+		run_ms(8000);
+		ck_assert_uint_eq(r[0]->replies, 1);
+		ck_assert_uint_eq(r[1]->replies, 1);
+		ck_assert_msg(r[0]->ok != r[1]->ok, "seed %d: %d %d", (int)seed, r[0]->ok, r[1]->ok);
+		won[r[1]->ok]++;
+		rest(r[0]->ok ? 0 : 1);
+	}
+	ck_assert_uint_gt(won[0], 0);
+	printf("claimed by both: node 0 got it %u times, node 1 %u times\n", won[0], won[1]);
+}
+END_TEST
+
+/* ---- takeover and proof */
+
+START_TEST(silence_is_no_proof)
+{
+	pair(7, 0);
+	sim_cut(s, true);
+	run_ms(2000);
+	answered(ask(1, REQUEST_TAKEOVER, 1, false), false);
+	ck_assert_ptr_nonnull(strstr(s->replies[0].err.remedy, "--peer-confirmed-dead"));
+	answered(ask(1, REQUEST_SWITCHOVER, 1, false), false);
+	run_ms(60000);
+	ck_assert_int_eq(sim_state(s, 1), GS_STANDBY);
+	ck_assert(!world_serves(&s->w, 1));
+	rest(0);
+}
+END_TEST
+
+START_TEST(operators_word)
+{
+	struct sim_reply *r;
+
+	pair(8, 0);
+	sim_kill_now(s, 0, true, true);
+	run_ms(2000);
+	answered(ask(1, REQUEST_TAKEOVER, 1, false), false);
+	r = ask(1, REQUEST_TAKEOVER, 1, true);
+	run_ms(2000);
+	answered(r, true);
+	ck_assert_int_eq(sim_active(s), 1);
+	sim_start(s, 0); /* back with the old epoch */
+	run_ms(5000);
+	ck_assert_int_eq(sim_state(s, 0), GS_STANDBY);
+	r = ask(0, REQUEST_SWITCHOVER, 0, false);
+	run_ms(4000);
+	answered(r, true);
+	rest(0);
+}
+END_TEST
+
+START_TEST(rebooted_owner_waits)
+{
+	pair(9, 0);
+	sim_kill_now(s, 1, true, true);
+	sim_kill_now(s, 0, true, true);
+	sim_start(s, 0);
+	run_ms(60000);
+	ck_assert_int_eq(sim_state(s, 0), GS_STANDBY); /* the peer may have taken over */
+	answered(ask(0, REQUEST_TAKEOVER, 0, false), false);
+	ask(0, REQUEST_TAKEOVER, 0, true);
+	run_ms(2000);
+	ck_assert_int_eq(sim_active(s), 0);
+	rest(0);
+}
+END_TEST
+
+START_TEST(restarted_nasd_does_not_wait)
+{
+	pair(10, 0);
+	sim_kill_now(s, 1, true, true);
+	sim_kill_now(s, 0, false, true);
+	sim_start(s, 0);
+	run_ms(2000);
+	ck_assert_int_eq(sim_active(s), 0);
+	rest(0);
+}
+END_TEST
+
+/* The operator was wrong: the old owner was cut off, not dead. What the core can
+ * do is to stand down at the first word of the newer epoch, and it must. */
+START_TEST(zombie_stands_down)
+{
+	for (uint64_t seed = 1; seed <= 30; seed++) {
+		pair(seed, 0);
+		s->n[0].cause = true;
+		sim_cut(s, true);
+		run_ms(2000);
+		ask(1, REQUEST_TAKEOVER, 1, true);
+		run_ms(2000);
+		ck_assert_int_eq(sim_active(s) >= 0, 1);
+		sim_heal(s);
+		run_ms(3000);
+		ck_assert(!world_serves(&s->w, 0));
+		s->n[0].cause = false;
+		rest(1);
+	}
+}
+END_TEST
+
+START_TEST(source_dies_for_good)
+{
+	struct sim_reply *r;
+
+	pair(11, 0);
+	sim_fault(s, 0, STEP_PRESYNC, FAULT_STALL);
+	ask(0, REQUEST_SWITCHOVER, 1, false);
+	run_ms(3000);
+	ck_assert_int_eq(sim_state(s, 1), GS_PREPARED);
+	sim_kill_now(s, 0, true, true);
+	run_ms(60000);
+	ck_assert_int_eq(sim_state(s, 1), GS_PREPARED); /* not on its own */
+	sim_kill_now(s, 1, false, true);
+	sim_start(s, 1);
+	run_ms(5000);
+	ck_assert_int_eq(sim_state(s, 1), GS_PREPARED);
+	answered(ask(1, REQUEST_TAKEOVER, 1, false), false);
+	r = ask(1, REQUEST_TAKEOVER, 1, true);
+	run_ms(3000);
+	answered(r, true);
+	ck_assert_int_eq(sim_active(s), 1);
+	rest(1);
+}
+END_TEST
+
+/* ---- answers, whatever hangs */
+
+START_TEST(a_hung_step_is_answered_for)
+{
+	struct sim_reply *r;
+
+	for (int forwarded = 0; forwarded < 2; forwarded++) {
+		pair(12, 0);
+		r = ask(forwarded, REQUEST_SWITCHOVER, 1, false);
+		while (!s->n[0].n_lane || s->n[0].lane[0].step != STEP_UNMOUNT)
+			ck_assert(sim_step(s));
+		s->n[0].lane[0].end += 100000000; /* umount hangs */
+		run_ms(34000);
+		answered(r, false);
+		ck_assert_int_eq(sim_state(s, 0), GS_SWITCHING);
+		run_ms(90000);
+		rest(0); /* it came back too late: rolled back */
+	}
+}
+END_TEST
+
+START_TEST(server_deaths)
+{
+	pair(13, 0);
+	for (int i = 0; i < 10; i++) {
+		sim_server_dies(s, i % 2);
+		run_ms(6000);
+		ck_assert_int_eq(sim_active(s), 0);
+		ck_assert_int_eq(s->w.m[1].server, SERVER_WARM);
+	}
+	rest(0);
+}
+END_TEST
+
+/* A full journal, for some writes, from any moment on. */
+START_TEST(journal_fails)
+{
+	for (uint64_t seed = 1; seed <= 300; seed++) {
+		struct sim_reply *r;
+
+		pair(seed, 0);
+		r = ask(0, REQUEST_SWITCHOVER, 1, false);
+		sim_run(s, (int64_t)prng_below(&s->r, 1200000));
+		s->n[prng_below(&s->r, 2)].bad_writes = 1 + prng_below(&s->r, 6);
+		run_ms(40000);
+		ck_assert_uint_eq(r->replies, 1);
+		ck_assert_int_ne(sim_active(s), NODE_NONE);
+		rest(sim_active(s));
+	}
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("core-moves");
+	TCase *tc = core_case(suite, "moves");
+
+	tcase_add_test(tc, there_and_back);
+	tcase_add_test(tc, refused_for_what_it_is);
+	tcase_add_test(tc, one_at_a_time);
+	tcase_add_test(tc, check_answers_with_findings);
+	tcase_add_test(tc, peer_does_not_answer);
+	tcase_add_test(tc, unowned);
+	tcase_add_test(tc, unowned_claimed_by_both);
+	tcase_add_test(tc, silence_is_no_proof);
+	tcase_add_test(tc, operators_word);
+	tcase_add_test(tc, rebooted_owner_waits);
+	tcase_add_test(tc, restarted_nasd_does_not_wait);
+	tcase_add_test(tc, zombie_stands_down);
+	tcase_add_test(tc, source_dies_for_good);
+	tcase_add_test(tc, a_hung_step_is_answered_for);
+	tcase_add_test(tc, server_deaths);
+	tcase_add_test(tc, journal_fails);
+	return core_suite_run(suite);
+}
