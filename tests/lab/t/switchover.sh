@@ -1,0 +1,215 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# N alternating switchovers under a writing guest, a locking client and a
+# stranger to the lock. Nothing may be lost, wrong or stolen; afterwards the two
+# disks are the same, block by block, and hold every acknowledged write.
+#
+# usage: switchover.sh [N]   (default 20)
+# shellcheck source=tests/lab/t/functions.sh
+. "$(dirname "$(readlink -f "$0")")/functions.sh"
+
+n=${1:-20}
+case $n in '' | *[!0-9]* | 0) die "usage: switchover.sh [N]" ;; esac
+
+# The gaps between two switchovers are the lab's own noise: each switchover is
+# given a moment before the next, so that its gap is told from its neighbour's.
+move() { # NUMBER
+	local from to asked code=0 began ended
+	wait_until 30 is_ready || { fail "switchover $1: the pair was not ready" "$(show_pair)"; return 1; }
+	from=$(active) to=$(other "$from") asked=$from
+	[ $(($1 % 3)) != 0 ] || asked=$to # either node can be asked
+	began=$(wall_us)
+	ctl "$asked" switchover "$to" --json >"$t_tmp/move" 2>&1 || code=$?
+	ended=$(wall_us)
+	[ $code = 0 ] || { fail "switchover $1 to $to (asked on $asked)" "$(tail -n 3 "$t_tmp/move")"; return 1; }
+	wait_until 20 is_settled || { fail "switchover $1: not settled" "$(show_pair)"; return 1; }
+	[ "$(active)" = "$to" ] || { fail "switchover $1: $to is not active" "$(show_pair)"; return 1; }
+	writes_on guest 20 || { fail "switchover $1: the guest writes on" "acknowledged $(acked guest)"; return 1; }
+	writes_on client 20 || { fail "switchover $1: the client writes on" "acknowledged $(acked client)"; return 1; }
+	echo "$began $ended $(wall_us)" >>"$t_tmp/moves"
+}
+
+# Nobody's: services ended, nothing mounted, both DRBD Secondary.
+stand_down() {
+	local v p
+	for v in vnode2 vnode3; do
+		on "$v" umount /mnt/vm || on "$v" umount -fl /mnt/vm || return 1
+	done
+	for p in $NODES; do
+		lab service "$p" nasd stop || return 1
+	done
+	for p in $NODES; do
+		on "$p" sh -c 'pkill -9 -x ganesha.nfsd
+			until ! pgrep -x ganesha.nfsd >/dev/null; do sleep 0.05; done
+			ip addr del 10.77.1.100/24 dev vec0 2>/dev/null
+			ip addr del fd77:1::100/64 dev vec0 2>/dev/null
+			! grep -q " /srv/vmstore " /proc/mounts || umount /srv/vmstore || exit 1
+			drbdadm secondary r0' || return 1
+	done
+	wait_until 20 both_secondary
+}
+
+both_secondary() {
+	local p
+	for p in $NODES; do
+		on "$p" grep -q 'cs:Connected ro:Secondary/Secondary ds:UpToDate/UpToDate' /proc/drbd || return 1
+	done
+}
+
+out_of_sync() { on "$1" sed -n 's/.* oos:\([0-9]*\).*/\1/p' /proc/drbd; }
+
+# The replicated bytes: DRBD's device is the disk without its metadata.
+compare_disks() {
+	local bytes
+	bytes=$(($(on nas1 cat /sys/block/drbd0/size) * 512))
+	[ "$bytes" -gt 1000000 ] || { echo "the size of /dev/drbd0 is $bytes"; return 1; }
+	[ "$bytes" = $(($(on nas2 cat /sys/block/drbd0/size) * 512)) ] || { echo "sizes differ"; return 1; }
+	on nas1 sync
+	on nas2 sync
+	cmp -n "$bytes" "$LAB_STATE/node/nas1/disk.img" "$LAB_STATE/node/nas2/disk.img" || return 1
+	note "compared $bytes bytes ($((bytes >> 20)) MiB of 4 KiB blocks: $((bytes / 4096)))"
+	note "not compared: DRBD's own metadata, the last $(($(stat -c %s "$LAB_STATE/node/nas1/disk.img") - bytes)) bytes"
+}
+
+# Every acknowledged write, read from this very node's disk.
+verify_on() { # NODE NAME FILE
+	local log line
+	log=$(guest_log "$2")
+	line=$(grep '^{"ev":"summary"' "$log" | tail -n 1)
+	[ -n "$line" ] || { echo "no summary of $2"; return 1; }
+	# shellcheck disable=SC2016
+	on "$1" sh -c 'mount -t ext4 -o ro,noload /dev/drbd0 /srv/vmstore || exit 1
+		"$@"; rc=$?
+		umount /srv/vmstore; exit $rc' sh "$probe" verify --file "/srv/vmstore/$3" \
+		--run "$(jq -r .run <<<"$line")" --acked "$(jq .acked <<<"$line")" \
+		--blocks "$(jq .blocks <<<"$line")" --newest "$(jq .acked <<<"$line")"
+}
+
+verify_node() { # NODE
+	local rc=0
+	on "$1" drbdadm primary r0 || return 1
+	verify_on "$1" guest guest.raw || rc=1
+	verify_on "$1" client client || rc=1
+	on "$1" drbdadm secondary r0 || rc=1
+	return "$rc"
+}
+
+# nasd takes up its duty again by itself; the clients mount again.
+stand_up() {
+	local p
+	for p in $NODES; do lab service "$p" nasd start; done
+	wait_until 40 is_ready || { show_pair; return 1; }
+	lab up
+}
+
+# Per switchover of this test, oldest first: its entry on one node.
+history_of() { # NODE
+	jq -c --argjson first "$first_epoch" 'select(.kind == "switchover" and .epoch > $first)' \
+		"$LAB_STATE/node/$1/var/history.jsonl" | jq -sc 'group_by(.epoch) | map(last) | sort_by(.epoch)'
+}
+
+histories_agree() {
+	local a b
+	a=$(history_of nas1 | jq -c 'map([.epoch, .source, .target, .result])')
+	b=$(history_of nas2 | jq -c 'map([.epoch, .source, .target, .result])')
+	[ "$a" = "$b" ] && [ "$(jq length <<<"$a")" = "$n" ] && return
+	printf 'nas1 %s\nnas2 %s\nwanted %s of them\n' "$a" "$b" "$n"
+	return 1
+}
+
+# Gaps of NAME that a switchover explains: overlapping it, the longest of each.
+switch_gaps() { # NAME
+	local began ended until
+	while read -r began ended until; do
+		: "$ended"
+		gap_between "$1" "$began" "$until"
+	done <"$t_tmp/moves"
+}
+
+# Gaps of 20 ms and more outside of every switchover: the lab's noise.
+other_gaps() { # NAME
+	sed -n 's/.* ev=gap ms=\([0-9.]*\) .* begin_wall_us=\([0-9]*\).*/\2 \1/p' "$(guest_log "$1")" |
+		awk 'NR == FNR { a[NR] = $1; b[NR] = $3; n = NR; next }
+			$1 < a[1] { next }
+			{ for (i = 1; i <= n; i++) if ($1 + $2 * 1000 >= a[i] && $1 <= b[i]) next; printf "%.0f\n", $2 }' \
+			"$t_tmp/moves" -
+}
+
+table_of_steps() {
+	history_of nas1 >"$t_tmp/h1"
+	history_of nas2 >"$t_tmp/h2"
+	# Each node's steps from its own history.
+	jq -rs --arg order "$(ctl nas1 plan --json | jq -r '[.steps[].name] | join(" ")')" '
+		def pick(p): sort | .[(length - 1) * p | floor];
+		($order | split(" ")) as $o |
+		[.[0][].steps[] | select(.node == "nas1")] + [.[1][].steps[] | select(.node == "nas2")] |
+		group_by(.name) | map({name: .[0].name, stage: .[0].stage, d: map(.duration_us / 1000)}) |
+		sort_by(.name as $n | $o | index($n)) | .[] |
+		[.stage, .name, (.d | length), (.d | pick(0.5)), (.d | pick(0.9)), (.d | max)] | @tsv' \
+		"$t_tmp/h1" "$t_tmp/h2" | awk -F'\t' '
+		BEGIN { printf "      %-11s %-15s %4s %10s %10s %10s\n", "stage", "step", "runs", "median ms", "p90 ms", "max ms" }
+		{ printf "      %-11s %-15s %4d %10.1f %10.1f %10.1f\n", $1, $2, $3, $4, $5, $6 }'
+}
+
+limit() { # WHAT GAPS
+	sort -n "$2" | awk -v what="$1" '{ v[NR] = $1 } END {
+		if (!NR) exit
+		m = v[int((NR + 1) / 2)]
+		printf "      %s: median %d ms (limit 1000) %s, longest %d ms (limit 3000) %s\n", what, m,
+			m <= 1000 ? "PASS" : "FAIL", v[NR], v[NR] <= 3000 ? "PASS" : "FAIL"
+	}'
+}
+
+requires qemu-system-x86_64
+lab_begin
+eval "$(lab guest build)"
+probe=$GUEST_PROBE
+guest_begin guest vnode2
+probe_begin client vnode3 --lock 0-99
+thief_begin lock vnode2 /mnt/vm/client 0-99
+sampler_start
+wait_until 20 is_ready || die "not ready: $(show_pair)"
+first_epoch=$(epoch)
+: >"$t_tmp/moves"
+start=$SECONDS
+for i in $(seq "$n"); do
+	move "$i" || break
+done
+took=$((SECONDS - start))
+is "$n switchovers done" "$(wc -l <"$t_tmp/moves")" "$n"
+check "both nodes tell the same history" histories_agree
+check "at no time both nodes had anything" sampler_overlaps 0
+sampler_stop
+thief=$(thief_end lock vnode2) || true
+is "nobody else got the lock" "$(jq -r .stolen <<<"$thief")" 0
+is "its attempts met no error" "$(jq -r .errors <<<"$thief")" 0
+check "the guest: no error, no bad block" lab guest stop guest
+check "the client: no error, no bad block, no lost lock" lab guest probe stop client
+for w in guest client; do
+	grep '^{"ev":"summary"' "$(guest_log $w)" | tail -n 1 |
+		jq -r '"      \(.name): \(.acked) writes acknowledged, \(.reads) reads verified, errors \(.write_errors + .read_errors), bad \(.bad_blocks), lock \(.lock // "none" | tostring)"'
+	switch_gaps $w >"$t_tmp/gaps.$w"
+	other_gaps $w >"$t_tmp/noise.$w"
+done
+
+check "both nodes stand down: Secondary, nothing mounted" stand_down
+is "DRBD knows of nothing out of sync" "$(out_of_sync nas1) $(out_of_sync nas2)" "0 0"
+check "the disks are the same, block by block" compare_disks
+compare_disks 2>/dev/null | grep compared
+for node in $NODES; do
+	check "every acknowledged write is on $node's disk" verify_node "$node"
+done
+check "nasd takes up the service again" stand_up
+
+note "$n switchovers in $took s; all gaps of 20 ms and more in a switchover count as its own"
+for w in guest client; do
+	note "$(percentiles "$w, gap of a switchover" ms <"$t_tmp/gaps.$w")"
+	note "$(percentiles "$w, gaps otherwise" ms <"$t_tmp/noise.$w")"
+done
+history_of nas1 | jq -r '.[] | .freeze_us / 1000 | floor' >"$t_tmp/freeze"
+note "$(percentiles "nasd's own freeze" ms <"$t_tmp/freeze")"
+note "$(history_of nas1 | jq -r '.[] | .total_us / 1000 | floor' | percentiles "nasd's own total" ms)"
+table_of_steps
+limit "figures of the guest" "$t_tmp/gaps.guest"
+limit "figures of the client" "$t_tmp/gaps.client"
+t_end
