@@ -84,7 +84,7 @@ $(B)/bin/nasctl: $(B)/nasd/ctl/main.o $(ARCHIVES)
 # ---- unit tests: every tests/unit/test_*.c is a program of its own (check)
 UNIT := $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_*.c))
 $(B)/tests/unit/%.o: CPPFLAGS += $(ALL_INC) -Itests/unit
-$(B)/unit/%: $(B)/tests/unit/%.o $(ARCHIVES) $(B)/tests/sim.a $(B)/tests/lab/guest.a
+$(UNIT): $(B)/unit/%: $(B)/tests/unit/%.o $(ARCHIVES) $(B)/tests/sim.a $(B)/tests/lab/guest.a
 	@mkdir -p $(@D)
 	@$(CC) $(LDFLAGS) -o $@ $< $(B)/tests/sim.a $(B)/tests/lab/guest.a $(GROUPED) $(PKG_LIBS) $$(pkg-config --libs check)
 
