@@ -10,7 +10,16 @@ struct judge {
 	const struct check_input *in;
 	struct finding *out;
 	size_t n;
+	struct finding spill; /* beyond FINDINGS_MAX */
 };
+
+/* There may be more findings than room: one that does not hold is never lost. */
+static void keep_spilt(struct judge *j)
+{
+	if (j->n == FINDINGS_MAX && !j->spill.ok && j->out[j->n - 1].ok)
+		j->out[j->n - 1] = j->spill;
+	j->spill.ok = true;
+}
 
 /* Opens a finding that holds so far; message is what a reader sees when it does. */
 static struct finding *add(struct judge *j, const char *check, int node, const char *fmt, ...)
@@ -18,11 +27,12 @@ static struct finding *add(struct judge *j, const char *check, int node, const c
 
 static struct finding *add(struct judge *j, const char *check, int node, const char *fmt, ...)
 {
-	struct finding *f = &j->out[j->n < FINDINGS_MAX - 1 ? j->n : FINDINGS_MAX - 1];
+	struct finding *f = &j->spill;
 	va_list ap;
 
+	keep_spilt(j);
 	if (j->n < FINDINGS_MAX)
-		j->n++;
+		f = &j->out[j->n++];
 	memset(f, 0, sizeof(*f));
 	f->ok = true;
 	f->node = node;
@@ -163,7 +173,7 @@ static void judge_addresses(struct judge *j, int node, const struct facts *a, bo
 
 size_t checks_judge(const struct check_input *in, struct finding *out)
 {
-	struct judge j = { in, out, 0 };
+	struct judge j = { .in = in, .out = out, .spill.ok = true };
 
 	judge_pair(&j);
 	for (int k = 0; k < 2; k++) {
@@ -185,6 +195,7 @@ size_t checks_judge(const struct check_input *in, struct finding *out)
 			fail(f, "make room or repair the state directory, then restart nasd", "the journal cannot be written: %s",
 			     a->journal_error);
 	}
+	keep_spilt(&j);
 	return j.n;
 }
 

@@ -181,7 +181,6 @@ void source_tick(struct group_core *g, int64_t now)
 
 	if (g->state != GS_SWITCHING || !g->phase_deadline || now < g->phase_deadline)
 		return;
-	g->phase_deadline = 0;
 	err_set(&e, ERR_TIMEOUT, ETIMEDOUT, g->src == SRC_PREPARE ? "reserve" : "clients",
 		"%s did not answer in time", group_node_name(g, group_peer_index(g)));
 	err_remedy(&e, "see nasd's log there");

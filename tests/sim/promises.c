@@ -61,6 +61,32 @@ static int newest_owner(const struct sim *s, uint64_t *epoch)
 	return j[k].owner;
 }
 
+/* Steps that take nothing from and give nothing to the other node. */
+static bool harmless(enum step_id step)
+{
+	return step == STEP_NONE || step == STEP_WARM || step == STEP_REWARM || step == STEP_PRESYNC || step == STEP_ANNOUNCE ||
+	       step == STEP_CONFIRM;
+}
+
+static bool looks_at(enum step_id looked, enum step_id step)
+{
+	if (step == STEP_WARM || step == STEP_REWARM)
+		return looked == STEP_WARM || looked == STEP_REWARM;
+	return looked == step || looked == step_row(step)->undo;
+}
+
+void promises_answered(struct sim *s, int node, const struct sim_job *j, enum outcome o)
+{
+	enum step_id *unknown = &s->n[node].unknown_of;
+
+	if (j->op == OP_RUN && o == OUTCOME_UNKNOWN)
+		*unknown = j->step;
+	else if (harmless(*unknown) && j->step != *unknown)
+		*unknown = STEP_NONE; /* other steps have gone over it since */
+	else if (j->op == OP_VERIFY && o != OUTCOME_UNKNOWN && *unknown != STEP_NONE && looks_at(j->step, *unknown))
+		*unknown = STEP_NONE;
+}
+
 void promises_before_run(struct sim *s, int node, enum step_id step)
 {
 	enum step_stage stage = step_row(step)->stage;
@@ -68,6 +94,9 @@ void promises_before_run(struct sim *s, int node, enum step_id step)
 	uint64_t epoch;
 	int owner;
 
+	if (s->n[node].unknown_of == step || !harmless(s->n[node].unknown_of))
+		sim_broken(s, "node %d runs %s before it has looked what became of %s", node, step_name(step),
+			   step_name(s->n[node].unknown_of));
 	if (stage != STAGE_ACQUIRE && stage != STAGE_ACTIVATE)
 		return;
 	owner = newest_owner(s, &epoch);
@@ -99,6 +128,11 @@ void promises_record(struct sim *s, const struct journal_rec *r)
 {
 	int *seen;
 
+	if (!strcmp(r->kind, "begin") && r->epoch < SIM_EPOCHS_MAX) {
+		if (s->epoch_begun[r->epoch] || s->epoch_owner[r->epoch] != -2)
+			sim_broken(s, "a switchover begins under the used epoch %llu", (unsigned long long)r->epoch);
+		s->epoch_begun[r->epoch] = true;
+	}
 	if (strcmp(r->kind, "owner") || r->epoch >= SIM_EPOCHS_MAX)
 		return;
 	seen = &s->epoch_owner[r->epoch];

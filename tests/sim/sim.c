@@ -104,7 +104,7 @@ static void compact(struct sim_node *n, const struct journal_state *j)
 	struct journal_rec recs[JOURNAL_SUMMARY_MAX];
 	size_t k = journal_summary(j, "vmstore", recs);
 
-	if (k > n->cap_disk)
+	if (!k || k > n->cap_disk)
 		return;
 	memcpy(n->disk, recs, k * sizeof(recs[0]));
 	n->n_disk = k;
@@ -158,6 +158,7 @@ static void end_work(struct sim *s, int node, bool keep)
 	}
 	n->journal_wait = false;
 	n->n_lane = 0;
+	n->unknown_of = STEP_NONE;
 	memset(n->facts_due, 0, sizeof(n->facts_due));
 	n->sync_due = 0;
 }

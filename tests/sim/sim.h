@@ -100,6 +100,7 @@ struct sim_node {
 	/* the lane */
 	struct sim_job lane[SIM_LANE_MAX];
 	size_t n_lane;
+	enum step_id unknown_of;   /* ran with an unknown outcome, not looked at since */
 	/* others */
 	int64_t facts_due[3];      /* by tag; 0: none */
 	int64_t sync_due;
@@ -133,6 +134,7 @@ struct sim {
 	struct sim_reply replies[SIM_REQUESTS_MAX];
 	size_t n_replies;
 	int epoch_owner[SIM_EPOCHS_MAX]; /* -2: never owned */
+	bool epoch_begun[SIM_EPOCHS_MAX];
 	unsigned messages;
 	int64_t step_us;           /* the longest a healthy step takes */
 	char broken[300];          /* the first promise that did not hold */
@@ -179,6 +181,7 @@ void sim_broken(struct sim *s, const char *fmt, ...) __attribute__((format(print
 /* promises.c */
 void promises_always(struct sim *s);
 void promises_before_run(struct sim *s, int node, enum step_id step);
+void promises_answered(struct sim *s, int node, const struct sim_job *j, enum outcome o);
 void promises_before_send(struct sim *s, int node, const struct peer_msg *m);
 void promises_record(struct sim *s, const struct journal_rec *r);
 void promises_quiet(struct sim *s);

@@ -188,6 +188,7 @@ void sim_lane_finished(struct sim *s, int node)
 	struct err e = { .cls = ERR_NONE };
 
 	r.outcome = run_job(s, node, &j, r.message, &e);
+	promises_answered(s, node, &j, r.outcome);
 	r.start_us = j.start;
 	r.duration_us = s->now - j.start;
 	n->n_lane--;

@@ -1,0 +1,133 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Do the tests of the core find bugs? Applies small mutations to a copy of
+# nasd/core, one at a time, and requires that each makes a test fail. A mutation
+# whose pattern no longer matches is an error: bring it up to date.
+#
+#   tests/sim/mutations.sh [NAME...]     all, or those named
+#   MUTATION_SEEDS=n                     random schedules per mutation (2000)
+set -u
+cd "$(dirname "$0")/../.." || exit 2
+B=${B:-build}/mutations
+CC=${CC:-gcc}
+FLAGS="-D_GNU_SOURCE -std=c11 -O1 -w -Inasd/base -Itests/sim -Itests/unit"
+TESTS=(table moves journal crash random)
+export CORE_SEEDS=${MUTATION_SEEDS:-2000}
+
+# name | file | sed program | what it breaks
+read -r -d '' LIST <<'EOF'
+old-commit|target.c|s/if (epoch <= g->j.epoch [|][|] g->state == GS_SWITCHING)/if (g->state == GS_SWITCHING)/|the epoch is not compared in COMMIT
+commit-first|source.c|s/^\tgroup_journal(g, "owner", g->txn_epoch.*/\tgroup_send(g, MSG_COMMIT, g->txn_epoch);\n&/|COMMIT is sent before its record
+commit-busy|peer.c|s/if (g->state == GS_STANDBY && g->peer_up && g->peer_hello && g->j.owner/if (g->peer_up \&\& g->peer_hello \&\& g->j.owner/|handed over before standing down
+early-activate|target.c|s/^\tgroup_send(g, MSG_PREPARED, g->txn_epoch);/&\n\tactivate(g, now, false, "");/|activated before COMMIT
+late-abort|source.c|s/ [|][|] g->src == SRC_COMMIT)$/)/|rolled back while the record is written
+rollback-committed|peer.c|s/^\tif (g->state == GS_SWITCHING)$/\tif (g->awaiting_done)\n\t\tactivate(g, now, true, "");\n&/|rolled back after the commitment
+unknown-is-done|program.c|s/^\t\tg->prog.unknown = true;$/\t\tin_place(g, now);\n\t\treturn;/|no look at the world after an unknown outcome
+unknown-retried|program.c|/g->prog.unknown_report = \*r;/{n;s/OP_VERIFY/OP_RUN/}|an unknown outcome is answered by a retry
+unknown-is-failed|program.c|s/^\t\tg->prog.unknown = true;$/\t\tfailed(g, now, e);\n\t\treturn;/|an unknown outcome counts as failed
+resume-unasked|group.c|s/return g->j.owner == g->cfg.self && (.*/return g->j.owner == g->cfg.self;/;/!strcmp(g->j.owner_boot, g->cfg.boot_id));/d|serves after a reboot without the peer's word
+resume-beside|peer.c|s/ [|][|] g->peer.serving)/)/|resumes while the peer has not stood down
+no-abort-record|source.c|/group_journal(g, "abort", g->txn_epoch/d|the abort is not journalled
+no-target-abort|target.c|/group_journal(g, "abort", g->txn_epoch/d|the target's abort is not journalled
+reused-epoch|actions.c|s/uint64_t e = g->j.max_epoch + 1;/uint64_t e = g->j.epoch + 1;/|an aborted epoch is used again
+common-epochs|actions.c|s/return (e & 1) == .*/return e;/|both nodes choose from the same epochs
+address-first|steps.c|s/STEP_MOUNT, STEP_EXPORT,$/STEP_MOUNT, STEP_ADDRESS_ADD, STEP_EXPORT,/|the address comes before the exports
+no-guard|program.c|s/if (!rebuilds [|][|] g->prog.guarded)/if (true)/|the server is rebuilt under the address
+address-last|steps.c|s/program_release\[\] = { STEP_ADDRESS_DEL, STEP_SERVER_STOP,/program_release[] = { STEP_SERVER_STOP, STEP_ADDRESS_DEL,/|the server stops under the address
+no-demote|steps.c|s/STEP_SERVER_STOP, STEP_UNMOUNT,$/STEP_SERVER_STOP, STEP_UNMOUNT, STEP_NONE,/|the source stays Primary
+stale-answer|program.c|s/^\tif (g->stale) {/\tif (false) {/|an old step's answer is taken for a new one's
+undo-beside|source.c|/never undo beside a running step/{N;d}|undone beside a running step
+lost-reply|request.c|/g->forwarded && g->state != GS_ACTIVATING/{N;d}|no answer when the link is lost
+two-replies|request.c|/^void request_reply_open/,/^}/s/^\tg->req_open = false;$//|an answer is given twice
+late-reply|request.c|s/if (g->req_open && now >= g->req_deadline)/if (false)/|a hung step is never answered for
+claim-served|claim.c|s/^\tif (g->state != GS_STANDBY)$/\tif (false)/|a claim is agreed to by a node that serves
+no-proof|claim.c|s/^\tif (!req->peer_confirmed_dead) {/\tif (false) {/|takeover without proof
+proof-of-the-living|claim.c|s/^\t\tif (req->peer_confirmed_dead) {/\t\tif (false) {/|an operator's word against a living peer counts
+claim-unwritten|group.c|s/if (group_drop_message(g, MSG_CLAIMED))/if (false)/|agreed to a claim without a record
+both-refused|claim.c|s/g->state == GS_CLAIMING && g->cfg.self == 1 &&/false \&\&/|two claims at the same time refuse each other
+done-once|peer.c|s/if (first && g->awaiting_done && h->epoch == g->j.epoch)/if (false)/|a lost DONE is not asked for again
+deadline-stays|actions.c|/a deadline belongs to the state that set it/d|a deadline outlives its state
+retry-at-once|program.c|s/g->prog.retry_at = now + (wait.*/g->prog.retry_at = now;/|a failed program is retried in a loop
+no-retry|program.c|s/^\tg->prog.retry_at = now + (wait.*//|a failed program is not retried
+deaf-to-epochs|peer.c|s/if (h->epoch > g->j.epoch && h->owner == peer) {/if (false) {/|the peer's newer epoch is passed over
+deaf-to-silence|peer.c|s/if (g->state == GS_PREPARED && h->epoch < g->txn_epoch &&/if (false \&\&/|a target waits for a source that knows of nothing
+no-take-back|journal.c|s/^\t\t\ttake_back(s);/\t\t\t;/|a failed commitment is not taken back
+no-rewrite|group.c|s/if (!g->n_unwritten [|][|] !g->rewrite_at [|][|] now < g->rewrite_at)/if (true)/|a failed record is not written again
+no-hold|program.c|s/if (purpose == PURPOSE_ACTIVATE && g->n_unwritten)/if (false)/;/^void program_hold/,/^}/s/g->prog.purpose != PURPOSE_ACTIVATE/true/|activated though the record is not on the disk
+begin-unwritten|group.c|s/group_drop_message(g, MSG_PREPARE);/(void)0;/;s/if (g->state == GS_SWITCHING && !strcmp(rec->kind, "begin")) {/if (false) {/|a switchover goes on without its begin record
+old-owner|journal.c|/the past does not speak/{s/.*/\t\t;/}|an older owner record overrides
+summary-forgets|journal.c|s/if (s->max_epoch > s->epoch)/if (false)/|compaction forgets the aborted epochs
+summary-boot|journal.c|s/memcpy(r->boot_id, s->owner_boot/memset(r->boot_id, 0/;s/memset(r->boot_id, 0, sizeof(r->boot_id));/r->boot_id[0] = 0;/|compaction forgets the boot
+endless-freeze|source.c|s/if (now - g->freeze_began > g->cfg.freeze_us) {/if (false) {/|the freeze has no limit
+patient|program.c|/^static void overdue/,/^}/s/if (g->state == GS_SWITCHING)/if (false)/|an overdue step is not rolled back
+blind-monitor|group.c|s/if (g->state == GS_ACTIVE && f->server == SERVER_DOWN)/if (false)/|a dead server is not noticed
+said-once|group.c|s/if (g->state == GS_STANDBY && group_may_serve(g) != g->said_serving)/if (false)/|a standby that is free now does not say so
+EOF
+
+mutate() { # file, sed program
+	rm -rf "$B/core"
+	mkdir -p "$B/core"
+	cp nasd/core/*.[ch] "$B/core/"
+	sed -i "$2" "$B/core/$1"
+	! cmp -s "$B/core/$1" "nasd/core/$1"
+}
+
+build() { # all tests against the mutated core
+	local f o=()
+	for f in "$B"/core/*.c; do
+		$CC $FLAGS -I"$B/core" -c "$f" -o "${f%.c}.o" || return 1
+		o+=("${f%.c}.o")
+	done
+	for f in "${TESTS[@]}"; do
+		$CC "$B/obj/test_core_$f.o" "${o[@]}" "$B"/obj/sim/*.o "$B"/obj/base/*.o -o "$B/$f" -lm $CHECK_LIBS || return 1
+	done
+}
+
+caught_by() { # prints the first test that fails
+	local t
+	for t in "${TESTS[@]}"; do
+		timeout 300 "$B/$t" >"$B/$t.out" 2>&1 || { echo "$t"; return 0; }
+	done
+	return 1
+}
+
+# What the mutations do not change is compiled once.
+prepare() {
+	local f
+	mkdir -p "$B/obj/sim" "$B/obj/base"
+	CHECK_LIBS=$(pkg-config --libs check)
+	for f in nasd/base tests/sim; do
+		for c in "$f"/*.c; do
+			$CC $FLAGS -Inasd/core -c "$c" -o "$B/obj/$(basename "$f")/$(basename "${c%.c}").o" || exit 2
+		done
+	done
+	for f in "${TESTS[@]}"; do
+		$CC $FLAGS -Inasd/core $(pkg-config --cflags check) -c "tests/unit/test_core_$f.c" -o "$B/obj/test_core_$f.o" || exit 2
+	done
+}
+
+wanted() { # name
+	[ ${#ONLY[@]} = 0 ] || printf '%s\n' "${ONLY[@]}" | grep -qx -- "$1"
+}
+
+ONLY=("$@")
+prepare
+n=0 missed=0 stale=0
+printf '%-20s %-8s %s\n' MUTATION CAUGHT 'WHAT IT BREAKS'
+while IFS= read -r line; do
+	name=${line%%|*} rest=${line#*|}
+	file=${rest%%|*} rest=${rest#*|}
+	what=${rest##*|} program=${rest%|*}
+	wanted "$name" || continue
+	n=$((n + 1))
+	if ! mutate "$file" "$program"; then
+		by='STALE' stale=$((stale + 1))
+	elif ! build >"$B/build.out" 2>&1; then
+		by='NOBUILD' stale=$((stale + 1))
+	elif ! by=$(caught_by); then
+		by='MISSED' missed=$((missed + 1))
+	fi
+	printf '%-20s %-8s %s\n' "$name" "$by" "$what"
+done <<<"$LIST"
+echo "mutations: $n, caught $((n - missed - stale)), missed $missed, not applicable $stale"
+[ "$missed" = 0 ] && [ "$stale" = 0 ] && [ "$n" -gt 0 ]
