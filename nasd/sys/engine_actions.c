@@ -320,14 +320,10 @@ static void state_changed(struct egroup *g, const struct action *a)
 	engine_control_changed(g->e);
 }
 
-static void finished(struct egroup *g, bool provisional)
+static void finished(struct egroup *g, const struct action *a)
 {
-	struct group_view v;
-
-	group_look(g->core, &v);
-	if (!v.log)
-		return;
-	engine_history_add(g, v.log, provisional);
+	/* the core may be at its next move already: the log is the action's */
+	engine_history_add(g, &a->u.finished.log, a->u.finished.provisional);
 	engine_control_changed(g->e);
 }
 
@@ -347,7 +343,7 @@ void egroup_drain(struct egroup *g)
 		case ACT_REPORT: report(g, a); break;
 		case ACT_REPLY: engine_control_reply(g, a); break;
 		case ACT_STATE: state_changed(g, a); break;
-		case ACT_FINISHED: finished(g, a->u.finished.provisional); break;
+		case ACT_FINISHED: finished(g, a); break;
 		}
 	}
 	free(a);
