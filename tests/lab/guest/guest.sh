@@ -188,7 +188,7 @@ guest_start() {
 		mkdir -p /run/nasd-guest
 		[ -e "$2" ] || truncate -s 64M "$2"
 		n=/run/nasd-guest/$1
-		exec qemu-system-x86_64 -name "$1" -M q35,hpet=off -accel tcg,thread=single,tb-size=64 \
+		exec qemu-system-x86_64 -name "$1" -M q35,hpet=off -accel tcg,thread=single,tb-size=256 \
 			-m "$3" -nodefaults -no-user-config -display none -no-reboot \
 			-kernel "$4" -initrd "$5" -append "$6" \
 			-drive file="$2",if=none,id=disk,format=raw,cache=none \
