@@ -100,7 +100,8 @@ static void judge_drbd(struct judge *j, int node, const struct facts *a)
 		return; /* nothing more can be said */
 	f = add(j, "drbd-uptodate", node, "disk %s", a->drbd_disk);
 	if (strcmp(a->drbd_disk, "UpToDate"))
-		fail(f, "let DRBD resync this node first: drbdadm status", "its disk is %s, not UpToDate",
+		fail(f, !strcmp(a->drbd_disk, "Diskless") ? "attach its disk, then let DRBD resync it: drbdadm attach" :
+						 "let DRBD resync this node first: drbdadm status", "its disk is %s, not UpToDate",
 		     a->drbd_disk[0] ? a->drbd_disk : "unknown");
 	f = add(j, "drbd-io", node, "I/O runs");
 	if (a->drbd_suspended)
