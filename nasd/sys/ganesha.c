@@ -14,6 +14,7 @@
 
 enum {
 	KILL_US = 2000000,
+	GREET_US = 1000000, /* a bus greets at once or not at all */
 	RETRY_US = 500, /* when another export operation holds ganesha's lock */
 	IDS_MAX = 4 * CONF_EXPORTS_MAX,
 };
@@ -113,7 +114,7 @@ void ganesha_state(struct ganesha *g, struct ganesha_state *out)
 	pthread_mutex_unlock(&g->lock);
 }
 
-static enum outcome open_bus(struct ganesha *g, struct err *err)
+static enum outcome open_bus(struct ganesha *g, int64_t timeout_us, struct err *err)
 {
 	char sock[PATH_MAX];
 
@@ -122,7 +123,7 @@ static enum outcome open_bus(struct ganesha *g, struct err *err)
 		return OUTCOME_FAILED;
 	}
 	if (ganesha_path(g, "bus", sock, sizeof(sock), err) < 0 ||
-	    ganesha_dbus_open(&g->bus, sock, err) < 0)
+	    ganesha_dbus_open(&g->bus, sock, timeout_us < GREET_US ? timeout_us : GREET_US, err) < 0)
 		return OUTCOME_FAILED;
 	return OUTCOME_DONE;
 }
@@ -162,7 +163,7 @@ enum outcome ganesha_exports_present(struct ganesha *g, unsigned *present, int64
 	uint16_t ids[IDS_MAX];
 	size_t n = 0;
 	struct err why = {0};
-	enum outcome o = open_bus(g, &why);
+	enum outcome o = open_bus(g, timeout_us, &why);
 
 	*present = 0;
 	if (o == OUTCOME_DONE)
@@ -182,7 +183,7 @@ enum outcome ganesha_exports_present(struct ganesha *g, unsigned *present, int64
 enum outcome ganesha_grace_active(struct ganesha *g, bool *active, int64_t timeout_us,
 				  struct err *err)
 {
-	enum outcome o = open_bus(g, err);
+	enum outcome o = open_bus(g, timeout_us, err);
 
 	return o == OUTCOME_DONE ? ganesha_dbus_get_grace(g->bus, active, timeout_us, err) : o;
 }
@@ -190,7 +191,7 @@ enum outcome ganesha_grace_active(struct ganesha *g, bool *active, int64_t timeo
 enum outcome ganesha_clients(struct ganesha *g, unsigned *count, int64_t timeout_us,
 			     struct err *err)
 {
-	enum outcome o = open_bus(g, err);
+	enum outcome o = open_bus(g, timeout_us, err);
 
 	return o == OUTCOME_DONE ? ganesha_dbus_clients(g->bus, count, timeout_us, err) : o;
 }
@@ -365,7 +366,7 @@ static enum outcome check_exports(struct ganesha *g, int64_t deadline, struct er
 
 static enum outcome activate_warm(struct ganesha *g, int64_t deadline, struct err *err)
 {
-	enum outcome o = open_bus(g, err);
+	enum outcome o = open_bus(g, deadline - ganesha_now_us(), err);
 
 	if (o == OUTCOME_DONE && ganesha_set_phase(g, PHASE_ACTIVATING, err) < 0)
 		o = OUTCOME_FAILED;

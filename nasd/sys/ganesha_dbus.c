@@ -6,8 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <systemd/sd-bus.h>
-
-enum { BUS_START_US = 2000000 };
+#include <time.h>
 
 struct method {
 	const char *path, *interface, *name;
@@ -35,28 +34,63 @@ void ganesha_dbus_close(struct sd_bus **bus)
 	*bus = sd_bus_close_unref(*bus);
 }
 
-int ganesha_dbus_open(struct sd_bus **bus, const char *socket_path, struct err *err)
+static int64_t now_us(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
+static int start(struct sd_bus **bus, const char *socket_path)
 {
 	char address[PATH_MAX];
-	int ret;
+	int ret = sd_bus_new(bus);
 
-	if (*bus && sd_bus_is_open(*bus) > 0)
-		return 0;
-	ganesha_dbus_close(bus);
 	snprintf(address, sizeof(address), "unix:path=%s", socket_path);
-	ret = sd_bus_new(bus);
 	if (ret >= 0)
 		ret = sd_bus_set_address(*bus, address);
 	if (ret >= 0)
 		ret = sd_bus_set_bus_client(*bus, 1);
+	return ret < 0 ? ret : sd_bus_start(*bus);
+}
+
+/* sd_bus_call would do this by itself, and wait 90 s for a bus that hangs. */
+static int greet(struct sd_bus *bus, int64_t until)
+{
+	int ret;
+
+	while ((ret = sd_bus_is_ready(bus)) == 0) {
+		int64_t left = until - now_us();
+
+		ret = sd_bus_process(bus, NULL);
+		if (ret == 0 && left <= 0)
+			return -ETIMEDOUT;
+		if (ret == 0)
+			ret = sd_bus_wait(bus, (uint64_t)left);
+		if (ret < 0 && ret != -EINTR)
+			return ret;
+	}
+	return ret;
+}
+
+int ganesha_dbus_open(struct sd_bus **bus, const char *socket_path, int64_t timeout_us,
+		      struct err *err)
+{
+	int64_t until = now_us() + timeout_us;
+	int ret;
+
+	if (*bus && sd_bus_is_ready(*bus) > 0)
+		return 0;
+	ganesha_dbus_close(bus);
+	ret = start(bus, socket_path);
 	if (ret >= 0)
-		ret = sd_bus_set_method_call_timeout(*bus, BUS_START_US);
-	if (ret >= 0)
-		ret = sd_bus_start(*bus);
+		ret = greet(*bus, until);
 	if (ret >= 0)
 		return 0;
 	ganesha_dbus_close(bus);
-	return err_set(err, ERR_SYSTEM, -ret, where, "cannot reach the bus %s", socket_path);
+	return err_set(err, ret == -ETIMEDOUT ? ERR_TIMEOUT : ERR_SYSTEM, -ret, where,
+		       ret == -ETIMEDOUT ? "no answer from the bus %s" : "cannot reach the bus %s", socket_path);
 }
 
 static enum outcome call_failed(const struct method *m, int ret, sd_bus_error *e, struct err *err)

@@ -17,8 +17,12 @@
 
 struct sd_bus;
 
-/* Connects to the bus at that socket, when *bus is NULL or has been cut. */
-int ganesha_dbus_open(struct sd_bus **bus, const char *socket_path, struct err *err);
+/*
+ * Connects to the bus at that socket, when *bus is NULL or has been cut, and
+ * waits for its greeting. -ETIMEDOUT (ERR_TIMEOUT): it did not answer in time.
+ */
+int ganesha_dbus_open(struct sd_bus **bus, const char *socket_path, int64_t timeout_us,
+		      struct err *err);
 void ganesha_dbus_close(struct sd_bus **bus);
 
 /* "event:argument", e.g. "4:1": grace with the records of node id 1. */

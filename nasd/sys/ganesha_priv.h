@@ -40,7 +40,7 @@ struct ganesha {
 	/* the caller's thread only */
 	struct child_proc bus_proc; /* pidfd -1: none */
 	struct sd_bus *bus;
-	bool cold;                       /* this nasd started it with its exports, maybe without a bus */
+	bool cold;                       /* it was started with its exports, maybe without a bus */
 
 	pthread_mutex_t lock;       /* for what follows; never held over a wait */
 	struct child_proc server;   /* pidfd -1: none */
@@ -85,7 +85,7 @@ int ganesha_server_spawn(struct ganesha *g, const char *config, struct err *err)
 /* Waits until it listens (and, with dbus, answers there), or has ended. */
 int ganesha_server_wait(struct ganesha *g, bool dbus, int64_t deadline, struct err *err);
 
-/* KILL and wait. 0 when there is none. */
+/* KILL and wait, also for one that nobody has written down. 0 when there is none. */
 int ganesha_server_kill(struct ganesha *g, int64_t timeout_us, struct err *err);
 
 /* Sets phase and tenure file. */

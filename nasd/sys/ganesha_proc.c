@@ -115,6 +115,16 @@ static void adopt_server(struct ganesha *g)
 	pthread_mutex_unlock(&g->lock);
 }
 
+/* One that cannot be reached is of no use to anybody, and as our child it must be
+ * reaped. */
+static void forget_bus(struct ganesha *g)
+{
+	if (g->bus_proc.pidfd >= 0)
+		child_kill(g->bus_proc.pidfd, SIGKILL, BUS_ENDS_US, NULL);
+	child_proc_release(&g->bus_proc);
+	g->bus_proc = (struct child_proc){.pidfd = -1};
+}
+
 /* Connects to the bus's socket; -1 when nobody listens. *pid: who does. */
 static int bus_connect(const struct ganesha *g, pid_t *pid)
 {
@@ -125,7 +135,8 @@ static int bus_connect(const struct ganesha *g, pid_t *pid)
 
 	if (ganesha_path(g, "bus", a.sun_path, sizeof(a.sun_path), NULL) < 0)
 		return -1;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	/* without waiting for one that hangs and has its backlog full */
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0 || connect(fd, (struct sockaddr *)&a, sizeof(a)) < 0 ||
 	    getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) < 0)
 		return -1;
@@ -143,14 +154,14 @@ static bool bus_up(struct ganesha *g)
 		return false;
 	if (g->bus_proc.pidfd >= 0 && g->bus_proc.pid == pid)
 		return true;
-	child_proc_release(&g->bus_proc);
-	g->bus_proc = (struct child_proc){.pidfd = -1};
+	forget_bus(g);
 	return child_adopt(pid, child_start_time(pid), g->bus_program, &g->bus_proc, NULL) == 0;
 }
 
 void ganesha_adopt(struct ganesha *g)
 {
-	(void)bus_up(g);
+	/* libdbus ends a server that loses its bus: one without never had any */
+	g->cold = !bus_up(g);
 	adopt_server(g);
 }
 
@@ -171,24 +182,24 @@ static void spare_from_oom(pid_t pid)
 		log_info("ganesha: cannot spare pid %d from the OOM killer", (int)pid);
 }
 
+/* No server runs: a bus that hangs, where a new one would hang as well, goes. */
 int ganesha_bus_start(struct ganesha *g, int64_t deadline, struct err *err)
 {
 	char config[PATH_MAX], arg[PATH_MAX + 16], sock[PATH_MAX];
 	const char *const argv[] = {g->bus_program, "--nofork", "--nopidfile", "--nosyslog", arg, NULL};
 	int ret;
 
-	if (bus_up(g))
-		return 0;
 	ret = ganesha_path(g, "bus.conf", config, sizeof(config), err);
 	if (ret == 0)
 		ret = ganesha_path(g, "bus", sock, sizeof(((struct sockaddr_un *)0)->sun_path), err);
 	if (ret < 0)
 		return ret;
+	ganesha_dbus_close(&g->bus);
+	if (bus_up(g) && ganesha_dbus_open(&g->bus, sock, CALL_US, NULL) == 0)
+		return 0;
+	forget_bus(g);
 	snprintf(arg, sizeof(arg), "--config-file=%s", config);
 	unlink(sock);
-	ganesha_dbus_close(&g->bus);
-	child_proc_release(&g->bus_proc);
-	g->bus_proc = (struct child_proc){.pidfd = -1};
 	ret = child_spawn_daemon(g->bus_program, argv, NULL, g->log_path, &g->bus_proc, err);
 	if (ret == 0)
 		spare_from_oom(g->bus_proc.pid);
@@ -273,7 +284,7 @@ static bool dbus_answers(struct ganesha *g)
 	bool grace;
 
 	return ganesha_path(g, "bus", sock, sizeof(sock), NULL) == 0 &&
-	       ganesha_dbus_open(&g->bus, sock, NULL) == 0 &&
+	       ganesha_dbus_open(&g->bus, sock, CALL_US, NULL) == 0 &&
 	       ganesha_dbus_get_grace(g->bus, &grace, CALL_US, NULL) == OUTCOME_DONE;
 }
 
@@ -301,6 +312,10 @@ int ganesha_server_kill(struct ganesha *g, int64_t timeout_us, struct err *err)
 {
 	int ret;
 
+	/* One whose nasd ended before it wrote down whom it had started would hold
+	 * the port and the D-Bus name against every server after it. */
+	if (g->server.pidfd < 0)
+		adopt_server(g);
 	if (g->server.pidfd < 0)
 		return 0;
 	ret = child_kill(g->server.pidfd, SIGKILL, (uint64_t)(timeout_us > 0 ? timeout_us : 0), err);

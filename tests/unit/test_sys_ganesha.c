@@ -17,6 +17,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -273,6 +274,93 @@ START_TEST(cold_when_dbus_fails)
 }
 END_TEST
 
+/* A restarted nasd asks such a server without D-Bus, too. */
+START_TEST(cold_is_found_again)
+{
+	struct conf_group *group = make_group();
+	struct ganesha_env without = env;
+	struct ganesha *g = NULL;
+	struct err e = {0};
+	unsigned n = 0;
+
+	without.bus_program = "/nonexistent/dbus-daemon";
+	ck_assert(ganesha_new(group, 1, &without, &g, &e) == 0);
+	TIMED("activate without D-Bus", ganesha_activate(g, 10 * SECOND, &e));
+	ganesha_free(g);
+	ck_assert(ganesha_new(group, 1, &without, &g, &e) == 0);
+	expect(g, SERVER_SERVING);
+	TIMED("exports_present", ganesha_exports_present(g, &n, SECOND, &e));
+	ck_assert_uint_eq(n, 2);
+	TIMED("stop_all", ganesha_stop_all(g, 3 * SECOND, &e));
+	ganesha_free(g);
+	free(group);
+}
+END_TEST
+
+/* What nobody has written down is ended before another one is started. */
+START_TEST(unknown_one_is_replaced)
+{
+	struct conf_group *group = make_group();
+	struct ganesha *other = open_ganesha(group), *g = open_ganesha(group);
+	struct ganesha_state theirs, ours;
+	struct err e = {0};
+
+	TIMED("start_warm", ganesha_start_warm(other, 10 * SECOND, &e));
+	ganesha_state(other, &theirs);
+	ck_assert_int_eq(unlink(TOP "/run/demo/ganesha.tenure"), 0);
+	expect(g, SERVER_DOWN);
+	TIMED("start_warm replaces it", ganesha_start_warm(g, 10 * SECOND, &e));
+	ganesha_state(g, &ours);
+	ck_assert_int_ne(ours.pid, theirs.pid);
+	expect(other, SERVER_DOWN);
+	TIMED("stop_all", ganesha_stop_all(g, 3 * SECOND, &e));
+	ganesha_free(other);
+	ganesha_free(g);
+	free(group);
+}
+END_TEST
+
+static pid_t bus_pid(void)
+{
+	struct sockaddr_un a = {.sun_family = AF_UNIX, .sun_path = TOP "/run/demo/bus"};
+	struct ucred who = {0};
+	socklen_t len = sizeof(who);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	ck_assert_int_eq(connect(fd, (struct sockaddr *)&a, sizeof(a)), 0);
+	ck_assert_int_eq(getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len), 0);
+	close(fd);
+	return who.pid;
+}
+
+/* Neither a look nor the activation waits longer than it was told to. */
+START_TEST(hung_bus)
+{
+	struct conf_group *group = make_group();
+	struct ganesha *g = open_ganesha(group);
+	struct err e = {0};
+	unsigned n = 0;
+	int64_t t0;
+	pid_t bus;
+
+	TIMED("start_warm", ganesha_start_warm(g, 10 * SECOND, &e));
+	ganesha_free(g);
+	bus = bus_pid();
+	ck_assert_int_eq(kill(bus, SIGSTOP), 0);
+	g = open_ganesha(group);
+	t0 = now();
+	ck_assert_int_ne(ganesha_exports_present(g, &n, SECOND / 5, &e), OUTCOME_DONE);
+	ck_assert_int_lt(now() - t0, SECOND);
+	TIMED("activate, the bus hangs", ganesha_activate(g, 10 * SECOND, &e));
+	ck_assert_int_ne(bus_pid(), bus);
+	TIMED("exports_present", ganesha_exports_present(g, &n, SECOND, &e));
+	ck_assert_uint_eq(n, 2);
+	TIMED("stop_all", ganesha_stop_all(g, 3 * SECOND, &e));
+	ganesha_free(g);
+	free(group);
+}
+END_TEST
+
 START_TEST(missing_path_is_no_success)
 {
 	struct conf_group *group = make_group();
@@ -347,6 +435,9 @@ static int run_suite(void)
 	tcase_add_test(t, survives_its_nasd);
 	tcase_add_test(t, killed_from_outside);
 	tcase_add_test(t, cold_when_dbus_fails);
+	tcase_add_test(t, cold_is_found_again);
+	tcase_add_test(t, unknown_one_is_replaced);
+	tcase_add_test(t, hung_bus);
 	tcase_add_test(t, missing_path_is_no_success);
 	tcase_add_checked_fixture(t, fresh, NULL);
 	tcase_set_timeout(t, 60);
