@@ -11,7 +11,7 @@ cd "$(dirname "$0")/../.." || exit 2
 B=${B:-build}/mutations
 CC=${CC:-gcc}
 FLAGS="-D_GNU_SOURCE -std=c11 -O1 -w -Inasd/base -Itests/sim -Itests/unit"
-TESTS=(table moves journal crash random)
+TESTS=(table moves past journal crash random)
 export CORE_SEEDS=${MUTATION_SEEDS:-2000}
 
 # name | file | sed program | what it breaks

@@ -4,7 +4,6 @@
 #include "scenes.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 static struct sim *s;
@@ -349,99 +348,6 @@ START_TEST(committed_while_the_link_is_lost)
 }
 END_TEST
 
-/* ---- messages and answers from the past */
-
-static void inject(int to, enum msg_type type, uint64_t epoch)
-{
-	struct peer_msg m = { .type = type, .group = "vmstore", .epoch = epoch };
-
-	if (!s->n[to].core)
-		return;
-	if (type == MSG_HELLO) {
-		m.u.hello.epoch = m.u.hello.max_epoch = epoch;
-		m.u.hello.owner = 1 - to;
-	}
-	group_message(s->n[to].core, s->now, &m);
-	sim_drain(s, to);
-}
-
-START_TEST(the_past_cannot_speak)
-{
-	static const enum msg_type types[] = { MSG_COMMIT, MSG_ABORT, MSG_PREPARE, MSG_PREPARED, MSG_REFUSED, MSG_DONE,
-					       MSG_CLAIM, MSG_CLAIMED, MSG_HELLO, MSG_REPLY };
-
-	for (uint64_t seed = 1; seed <= 200; seed++) {
-		struct sim_reply *r;
-
-		pair(seed, 0);
-		ask(0, REQUEST_SWITCHOVER, 1, false); /* epoch 2 */
-		run_ms(4000);
-		r = ask(1, REQUEST_SWITCHOVER, 0, false); /* epoch 3 */
-		for (int i = 0; i < 12; i++) {
-			sim_run(s, (int64_t)prng_below(&s->r, 150000));
-			inject((int)prng_below(&s->r, 2), types[prng_below(&s->r, sizeof(types) / sizeof(types[0]))],
-			       prng_below(&s->r, 2));
-			ck_assert_msg(!s->broken[0], "seed %d: %s", (int)seed, s->broken);
-		}
-		run_ms(4000);
-		answered(r, true);
-		rest(0);
-	}
-}
-END_TEST
-
-static void answer(struct group_core *g, enum step_id step, enum step_op op, enum outcome o)
-{
-	struct step_report r = { .step = step, .outcome = o };
-	struct err e = { .cls = ERR_NONE };
-
-	group_step_done(g, 1000000, &r, op, &e);
-}
-
-/* Takes all actions; returns the last step that was to run. */
-static enum step_id last_run(struct group_core *g)
-{
-	struct action *a = malloc(sizeof(*a));
-	enum step_id step = STEP_NONE;
-
-	while (group_next_action(g, a))
-		if (a->type == ACT_RUN)
-			step = a->u.run.step;
-	free(a);
-	return step;
-}
-
-/* Three programs, of which two were given up with a step in the lane: the first
- * answer is not the third's, though it looks like it. */
-START_TEST(answers_are_counted)
-{
-	struct group_config cfg = { .name = "vmstore", .node_names = { "nas1", "nas2" }, .boot_id = "b",
-				    .monitor_us = 2000000 };
-	struct journal_state j;
-	struct peer_msg m = { .type = MSG_PREPARE, .epoch = 3 };
-	struct group_core *g = group_new(&cfg);
-	struct group_view v;
-
-	journal_state_init(&j);
-	group_start(g, 1000000, &j);
-	ck_assert_int_eq(last_run(g), STEP_REWARM);
-	group_peer_up(g, 1000000, true, true);
-	group_message(g, 1000000, &m);
-	ck_assert_int_eq(last_run(g), STEP_WARM);
-	m.type = MSG_ABORT;
-	group_message(g, 1000000, &m);
-	ck_assert_int_eq(last_run(g), STEP_REWARM);
-	answer(g, STEP_REWARM, OP_VERIFY, OUTCOME_DONE);
-	answer(g, STEP_WARM, OP_RUN, OUTCOME_DONE);
-	group_look(g, &v);
-	ck_assert_int_eq(v.step, STEP_REWARM);
-	answer(g, STEP_REWARM, OP_VERIFY, OUTCOME_DONE);
-	group_look(g, &v);
-	ck_assert_int_eq(v.step, STEP_NONE);
-	group_free(g);
-}
-END_TEST
-
 START_TEST(source_dies_for_good)
 {
 	struct sim_reply *r;
@@ -604,8 +510,6 @@ int main(void)
 	tcase_add_test(tc, stands_down_before_it_gives);
 	tcase_add_test(tc, resume_waits_for_a_free_standby);
 	tcase_add_test(tc, committed_while_the_link_is_lost);
-	tcase_add_test(tc, the_past_cannot_speak);
-	tcase_add_test(tc, answers_are_counted);
 	tcase_add_test(tc, source_dies_for_good);
 	tcase_add_test(tc, a_hung_step_is_answered_for);
 	tcase_add_test(tc, too_long_a_freeze);
