@@ -164,4 +164,5 @@ install: all
 clean:
 	rm -rf $(B) build-asan build-clang
 
+-include fsal/build.mk
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

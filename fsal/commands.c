@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+#include "commands.h"
+
+#include <errno.h>
+
+#include "admin.h"
+#include "clock.h"
+#include "discover.h"
+#include "fds.h"
+#include "hooks.h"
+#include "msg.h"
+
+enum { TICK_MS = 50 };
+
+static struct {
+	struct private_parts parts;
+	bool ready;        /* found, and in place */
+	struct fault why;  /* when not */
+	struct fds fds;
+} commands;
+
+void commands_init(void)
+{
+	fds_init(&commands.fds);
+	commands.ready = discover_private(&commands.parts, &commands.why) == 0 &&
+			 hooks_install(&commands.parts, &commands.why) == 0;
+	if (commands.ready)
+		LogEvent(COMPONENT_FSAL, "NASD: ready, private parts found in %lld us",
+			 (long long)commands.parts.took_us);
+	else
+		LogWarn(COMPONENT_FSAL, "NASD: off, because: %s", commands.why.text);
+}
+
+int commands_tick(void)
+{
+	return commands.ready && hooks_tick() ? TICK_MS : -1;
+}
+
+/* ---- each of these fills fields, or fails */
+
+static int run_status(const struct msg_request *req, json_t *fields, struct fault *fault)
+{
+	struct hooks_status s = {0};
+	bool in_grace = false;
+
+	(void)req;
+	if (commands.ready) {
+		hooks_status(&s);
+		if (admin_in_grace(&commands.parts, &in_grace, fault) < 0)
+			return -fault->errnum;
+	}
+	json_object_set_new(fields, "version", json_string(NASD_VERSION));
+	json_object_set_new(fields, "ready", json_boolean(commands.ready));
+	json_object_set_new(fields, "reason", json_string(commands.ready ? "" : commands.why.text));
+	json_object_set_new(fields, "build_id", json_string(commands.parts.build_id));
+	json_object_set_new(fields, "rpc_build_id", json_string(commands.parts.rpc_build_id));
+	json_object_set_new(fields, "discovery_us", json_integer(commands.parts.took_us));
+	json_object_set_new(fields, "gate", json_string(gate_state_name(s.state)));
+	json_object_set_new(fields, "released", json_boolean(s.released));
+	json_object_set_new(fields, "held", json_integer((json_int_t)s.held));
+	json_object_set_new(fields, "in_flight", json_integer(s.in_flight));
+	json_object_set_new(fields, "connections", json_integer((json_int_t)s.connections));
+	json_object_set_new(fields, "closed_count", json_integer((json_int_t)s.closed_count));
+	json_object_set_new(fields, "held_count", json_integer((json_int_t)s.held_count));
+	json_object_set_new(fields, "expired_count", json_integer((json_int_t)s.expired_count));
+	json_object_set_new(fields, "in_grace", json_boolean(in_grace));
+	json_object_set_new(fields, "epoch", json_integer((json_int_t)nfs_ServerEpoch));
+	return 0;
+}
+
+static int run_gate(const struct msg_request *req, json_t *fields, struct fault *fault)
+{
+	(void)fields;
+	return hooks_close(req->reopen_ms * 1000, fault);
+}
+
+static int drain(int64_t timeout_us, json_t *fields, struct hooks_drain *d, struct fault *fault)
+{
+	int ret = hooks_drain(timeout_us, d, fault);
+
+	json_object_set_new(fields, "drained", json_boolean(d->drained));
+	json_object_set_new(fields, "held", json_integer((json_int_t)d->held));
+	json_object_set_new(fields, "running", json_integer(d->running));
+	json_object_set_new(fields, "unsent_connections", json_integer((json_int_t)d->unsent_connections));
+	json_object_set_new(fields, "unsent_bytes", json_integer((json_int_t)d->unsent_bytes));
+	json_object_set_new(fields, "us", json_integer(d->took_us));
+	return ret;
+}
+
+static int run_drain(const struct msg_request *req, json_t *fields, struct fault *fault)
+{
+	struct hooks_drain d;
+
+	return drain(req->timeout_ms * 1000, fields, &d, fault);
+}
+
+static int run_thaw(const struct msg_request *req, json_t *fields, struct fault *fault)
+{
+	size_t n;
+	int ret = hooks_open(&n, fault);
+
+	(void)req;
+	json_object_set_new(fields, "resumed", json_integer((json_int_t)n));
+	return ret;
+}
+
+static int run_commit(const struct msg_request *req, json_t *fields, struct fault *fault)
+{
+	(void)req, (void)fields;
+	return hooks_commit(fault);
+}
+
+/* Unsent replies do not matter here: they are in the kernel's hands. */
+static int run_release(const struct msg_request *req, json_t *fields, struct fault *fault)
+{
+	struct hooks_drain d;
+	int ret = hooks_drain(0, &d, fault);
+
+	if (ret == 0 && d.running)
+		ret = fault_set(fault, EBUSY, "%ld requests are running: drain first", d.running);
+	if (ret == 0)
+		ret = fds_release(&commands.fds, req->path, fault);
+	if (ret == 0)
+		ret = hooks_set_released(true, fault);
+	json_object_set_new(fields, "descriptors", json_integer((json_int_t)commands.fds.n));
+	return ret;
+}
+
+static int run_restore(const struct msg_request *req, json_t *fields, struct fault *fault)
+{
+	size_t kept, lost;
+	int ret = fds_restore(&commands.fds, req->path, &kept, &lost, fault);
+
+	if (ret == 0)
+		ret = hooks_set_released(false, fault);
+	json_object_set_new(fields, "descriptors", json_integer((json_int_t)kept));
+	return ret;
+}
+
+static int run_export_add(const struct msg_request *req, json_t *fields, struct fault *fault)
+{
+	(void)fields;
+	return admin_export_add(&commands.parts, req->path, req->id, fault);
+}
+
+static int run_export_remove(const struct msg_request *req, json_t *fields, struct fault *fault)
+{
+	(void)fields;
+	return admin_export_remove(&commands.parts, req->id, fault);
+}
+
+static int say_grace(json_t *fields, struct fault *fault)
+{
+	bool in_grace = false;
+	int ret = admin_in_grace(&commands.parts, &in_grace, fault);
+
+	json_object_set_new(fields, "in_grace", json_boolean(in_grace));
+	return ret;
+}
+
+static int run_grace_start(const struct msg_request *req, json_t *fields, struct fault *fault)
+{
+	int ret = admin_grace_start(req->node_id, fault);
+
+	return ret == 0 ? say_grace(fields, fault) : ret;
+}
+
+static int run_grace_lift(const struct msg_request *req, json_t *fields, struct fault *fault)
+{
+	(void)req;
+	admin_grace_lift();
+	return say_grace(fields, fault);
+}
+
+static int (*const functions[MSG_OP_COUNT])(const struct msg_request *, json_t *, struct fault *) = {
+	[MSG_STATUS] = run_status,
+	[MSG_GATE] = run_gate,
+	[MSG_DRAIN] = run_drain,
+	[MSG_THAW] = run_thaw,
+	[MSG_COMMIT] = run_commit,
+	[MSG_RELEASE] = run_release,
+	[MSG_RESTORE] = run_restore,
+	[MSG_EXPORT_ADD] = run_export_add,
+	[MSG_EXPORT_REMOVE] = run_export_remove,
+	[MSG_GRACE_START] = run_grace_start,
+	[MSG_GRACE_LIFT] = run_grace_lift,
+};
+
+char *commands_run(const char *line, size_t len)
+{
+	static struct msg_request req; /* large; one thread */
+	struct fault fault = {0};
+	json_t *fields = json_object();
+	int64_t start = clock_now_us();
+	int ret = fields ? msg_parse(line, len, &req, &fault) : fault_set(&fault, ENOMEM, "out of memory");
+
+	if (ret == 0 && req.op != MSG_STATUS && !commands.ready)
+		ret = fault_set(&fault, ENOTSUP, "the module is off: %s", commands.why.text);
+	if (ret == 0 && req.op != MSG_STATUS)
+		hooks_heard();
+	if (ret == 0)
+		ret = functions[req.op](&req, fields, &fault);
+	if (ret == 0)
+		json_object_set_new(fields, "run_us", json_integer(clock_now_us() - start));
+	return msg_answer(fields, ret < 0 ? &fault : NULL);
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/* The requests of fsal/msg.h, carried out. One thread calls these. */
+#ifndef FSAL_COMMANDS_H
+#define FSAL_COMMANDS_H
+
+#include <stddef.h>
+
+/* Looks for ganesha's private parts and takes hold of the operations. What fails
+ * is said by "status", and turns off what needs it. */
+void commands_init(void);
+
+/* Carries out a line; the answer is a line, to be freed. NULL: no memory. */
+char *commands_run(const char *line, size_t len);
+
+/* How long to wait for the next line at most, in ms; -1: for ever. To be called
+ * after each wait: it opens a gate that nobody speaks to. */
+int commands_tick(void);
+
+#endif

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * The sockets of the clients, by descriptor, so that a drain can ask for what is
+ * unsent without a walk through all descriptors. A number may outlive its socket;
+ * what is no connected TCP socket any more is dropped at the next question.
+ * Thread-safe.
+ */
+#ifndef FSAL_CONNS_H
+#define FSAL_CONNS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+void conns_add(int fd);
+size_t conns_count(void);
+
+/*
+ * Connections with bytes that the client has not acknowledged, and how many. A
+ * client may delay its acknowledgement by 40 ms and more; ask makes it answer at
+ * once (Linux: at most every 500 ms, net.ipv4.tcp_invalid_ratelimit).
+ */
+void conns_unsent(bool ask, size_t *connections, uint64_t *bytes);
+
+#endif

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+/*
+ * The requests that the module takes on its socket, and its answers. Pure.
+ *
+ * One JSON object per line each way, at most MSG_LINE_MAX bytes with the newline:
+ *
+ *     {"v":1,"op":"drain","timeout_ms":20}
+ *     {"v":1,"ok":true,"drained":true,"held":12,...}
+ *     {"v":1,"ok":false,"errno":1,"error":"the gate is open"}
+ *
+ * A request has exactly the fields of its operation (see the table in msg.c);
+ * anything else is refused, and an operation of another version is, too. A body
+ * (the state of "load", of an answer to "dump") follows its line: "bytes" of it.
+ */
+#ifndef FSAL_MSG_H
+#define FSAL_MSG_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "fault.h"
+
+enum { MSG_VERSION = 1, MSG_LINE_MAX = 8192, MSG_PATH_MAX = 4096, MSG_BODY_MAX = 256 * 1024 * 1024 };
+
+enum msg_op {
+	MSG_STATUS = 1,    /* what the module can do, and what it does */
+	MSG_GATE,          /* close the gate; reopen_ms of silence open it again */
+	MSG_DRAIN,         /* wait at most timeout_ms until nothing is in flight */
+	MSG_THAW,          /* open the gate */
+	MSG_COMMIT,        /* the gate never opens again in this process */
+	MSG_RELEASE,       /* close the descriptors of the filesystem mounted on path */
+	MSG_RESTORE,       /* open them again, the filesystem being mounted on path */
+	MSG_EXPORT_ADD,    /* of the configuration file path, the export with that id */
+	MSG_EXPORT_REMOVE, /* the export with that id */
+	MSG_GRACE_START,   /* take over the client records of node node_id */
+	MSG_GRACE_LIFT,    /* end the grace period if everybody has reclaimed */
+	MSG_OP_COUNT
+};
+
+struct msg_request {
+	enum msg_op op;
+	int64_t reopen_ms, timeout_ms;
+	unsigned id;             /* of an export */
+	unsigned node_id;
+	char path[MSG_PATH_MAX]; /* absolute */
+};
+
+/* The word of an operation, "export-add"; "?" for none. */
+const char *msg_op_name(enum msg_op op);
+
+/* Reads a line (without its newline). 0 or -EPROTO, with the fault filled. */
+int msg_parse(const char *line, size_t len, struct msg_request *out, struct fault *fault);
+
+/*
+ * Makes a line, with its newline, of an answer: of fields (a JSON object, taken
+ * over; may be NULL) or, when fault is not NULL, of what went wrong. To be freed;
+ * NULL when there is no memory or it is too long.
+ */
+char *msg_answer(json_t *fields, const struct fault *fault);
+
+#endif
