@@ -126,6 +126,8 @@ parse_start() {
 	need_lab
 	if [ -e "$dir/node" ]; then
 		! is_running "$dir" || die "$name runs already on $(cat "$dir/node")"
+		# Its node may have lost power: then its viewer is still there.
+		(tell "$dir" quit) 2>/dev/null || true
 		rm -rf "$dir"
 	fi
 }
@@ -169,6 +171,7 @@ wait_started() {
 	grep ev=fatal "$dir/log" >&2 || true
 	# shellcheck disable=SC2016
 	in_node "$node" sh -c 'cat /run/nasd-guest/"$1".err /run/nasd-guest/"$1".console 2>/dev/null' sh "$name" >&2 || true
+	(finish "$dir") 2>/dev/null || true
 	die "$name did not start"
 }
 
@@ -202,6 +205,7 @@ guest_start() {
 		"$name" "$disk" "$mem" "$GUEST_KERNEL" "$GUEST_INITRD" \
 		"$KERNEL_ARGS -- --file /dev/vda --name $name ${args[*]-}" "$(cat "$dir/port")" || {
 		in_node "$node" cat "/run/nasd-guest/$name.err" >&2 || true
+		(finish "$dir") 2>/dev/null || true
 		die "QEMU did not start on $node"
 	}
 	wait_started
@@ -232,7 +236,7 @@ finish() { # DIR
 	local node
 	node=$(cat "$1/node")
 	in_node "$node" cat "/run/nasd-guest/${1##*/}.console" >"$1/console" 2>/dev/null || true
-	tell "$1" quit || true
+	(tell "$1" quit) || true
 }
 
 guest_stop() {

@@ -100,21 +100,26 @@ static int open_all(struct view *v)
 {
 	for (int i = 0; i < MAX_CONN; i++)
 		v->conn[i].fd = -1;
+	v->listen_fd = open_listener(v->listen);
+	if (v->listen_fd < 0) {
+		fprintf(stderr, "probe: %s: %s\n", v->listen, strerror(errno));
+		return -1;
+	}
 	v->log = fopen(v->out, "ae");
 	if (!v->log) {
 		fprintf(stderr, "probe: %s: %s\n", v->out, strerror(errno));
 		return -1;
 	}
 	setvbuf(v->log, NULL, _IOLBF, 1 << 16);
+	/* The FIFO last: who sees it knows that the viewer listens. */
 	if (mkfifo(v->control, 0600) && errno != EEXIST) {
 		fprintf(stderr, "probe: %s: %s\n", v->control, strerror(errno));
 		return -1;
 	}
 	/* Read and write, so that it never reads as closed between two writers. */
 	v->control_fd = open(v->control, O_RDWR | O_NONBLOCK | O_CLOEXEC);
-	v->listen_fd = open_listener(v->listen);
-	if (v->control_fd < 0 || v->listen_fd < 0) {
-		fprintf(stderr, "probe: %s, %s: %s\n", v->control, v->listen, strerror(errno));
+	if (v->control_fd < 0) {
+		fprintf(stderr, "probe: %s: %s\n", v->control, strerror(errno));
 		return -1;
 	}
 	return 0;
