@@ -6,6 +6,8 @@
 #include "effects_int.h"
 #include "link.h"
 
+enum { ANSWER_US = 1000000 }; /* a warm server has nothing else to do */
+
 static int64_t patience_us(const struct effects *fx)
 {
 	return (int64_t)fx->group->limits.step_us;
@@ -29,38 +31,53 @@ static enum outcome refuse_while_mounted(struct effects *fx, struct word *w)
 	return OUTCOME_UNKNOWN;
 }
 
-/* Makes it warm; a server that has served is ended first. */
+/* A process that is there may hang all the same; better seen before the freeze. */
+static bool answers(struct effects *fx, struct err *e)
+{
+	bool grace;
+
+	return ganesha_grace_active(fx->ganesha, &grace, ANSWER_US, e) == OUTCOME_DONE;
+}
+
+/* Makes it warm; a server that has served, or does not answer, is ended first. */
 static enum outcome make_warm(struct effects *fx, struct word *w)
 {
 	enum outcome o = refuse_while_mounted(fx, w);
 	struct ganesha_state st;
+	struct err why = { 0 };
 
 	if (o != OUTCOME_DONE)
 		return o;
 	look_at_server(fx, &st);
-	if (st.state == SERVER_WARM) {
+	if (st.state == SERVER_WARM && answers(fx, &why)) {
 		SAY(w, "already warm (pid %d)", st.pid);
 		return OUTCOME_DONE;
 	}
-	if (st.state == SERVER_SERVING)
+	if (st.state == SERVER_SERVING || st.state == SERVER_WARM)
 		o = ganesha_stop(fx->ganesha, patience_us(fx), w->err);
 	if (o == OUTCOME_DONE)
 		o = ganesha_start_warm(fx->ganesha, patience_us(fx), w->err);
 	if (o != OUTCOME_DONE)
 		return o;
 	look_at_server(fx, &st);
-	SAY(w, "warm (pid %d)", st.pid);
+	if (why.msg[0])
+		SAY(w, "warm (pid %d), the last one did not answer", st.pid);
+	else
+		SAY(w, "warm (pid %d)", st.pid);
 	return OUTCOME_DONE;
 }
 
 static enum outcome is_warm(struct effects *fx, struct word *w)
 {
 	struct ganesha_state st;
+	struct err why = { 0 };
 
 	look_at_server(fx, &st);
 	if (st.state != SERVER_WARM)
 		return refuse(w, "ganesha", "see its log", "is %s%s%s", server_state_name(st.state),
 			      st.reason[0] ? ": " : "", st.reason);
+	if (!answers(fx, &why))
+		return refuse(w, "ganesha", "see its log", "pid %d does not answer: %.100s", st.pid, why.msg);
 	SAY(w, "warm (pid %d)", st.pid);
 	return OUTCOME_DONE;
 }
