@@ -30,13 +30,17 @@ untouched() { # WHAT
 	check "$1: the client writes on" writes_on bad
 }
 
-# The answers are lines of throw.pl; prints those that are no single clear error.
+# The answers are lines of throw.pl; prints those that are not one clear error
+# for each line that was sent: with a place, a message, no control characters.
 unclear() { # FILE
+	local name end lines last sent
 	while IFS=$'\t' read -r name end lines last; do
-		: "$end"
-		[ "$lines" = 1 ] && jq -e '.result == "error" and (.error.message | length > 0) and
-			(.error.where | length > 0) and (.error.message | test("^[ -~]+$"))' <<<"$last" >/dev/null 2>&1 ||
-			echo "$name: $lines lines, last: $last"
+		sent=$(grep -c '' "$corpus/control/$name")
+		[ "$lines" = "$((sent ? sent : 1))" ] && [ "$end" != refused ] &&
+			jq -e '.result == "error" and (.error.message | length > 0) and
+			(.error.where | length > 0) and (.error.message | test("[\\x00-\\x1f\\x7f]") | not)' \
+				<<<"$last" >/dev/null 2>&1 && continue
+		echo "$name: $lines lines for $sent, last: $last"
 	done <"$1"
 }
 
@@ -70,7 +74,7 @@ hang_ups() {
 peer_port() { # KIND WHAT ARG...
 	local kind=$1 what=$2 n
 	shift 2
-	for n in $NODES; do
+	for n in $listening; do
 		throw "$(other "$n")" "$kind" "$n-repl" $port "$@" >"$t_tmp/out" 2>&1 || {
 			fail "$what: $n accepts" "$(tail -n 2 "$t_tmp/out")"
 			continue
@@ -97,6 +101,12 @@ requires jq awk perl
 lab_begin
 probe_begin bad vnode2 --lock 0-99
 a=$(active)
+# One of the two listens, the other dials.
+listening=''
+for n in $NODES; do
+	! on "$(other "$n")" nc -z "$n-repl" $port || listening="$listening $n"
+done
+[ -n "$listening" ] || die "no node listens on port $port"
 before=$(fingerprint)
 requests control.sock
 requests status.sock

@@ -208,7 +208,7 @@ sampler_text() {
 	while :; do
 		p=0 m=0 a=0 t=$EPOCHREALTIME
 		mapfile -t l </proc/drbd; case ${l[*]} in *ro:Primary/*) p=1 ;; esac
-		mapfile -t l </proc/mounts; case ${l[*]} in *' /srv/vmstore '*) m=1 ;; esac
+		mapfile -t l </proc/mounts; case ${l[*]} in *'/dev/drbd0 /srv/vmstore '*) m=1 ;; esac
 		mapfile -t l </proc/net/fib_trie; case ${l[*]} in *' 10.77.1.100'*) a=1 ;; esac
 		mapfile -t l </proc/net/if_inet6; case ${l[*]} in *fd770001000000000000000000000100*) a=1 ;; esac
 		echo "$t $EPOCHREALTIME $p$m$a"
@@ -240,10 +240,10 @@ sampler_stop() {
 # Facts that held on both nodes at once: on one node at two successive looks
 # less than half a second apart, on the other at a look between these. Prints
 # them, a line each; status 1 when there are any.
-sampler_overlaps() { # SINCE-SECONDS
+sampler_overlaps() { # SINCE-SECONDS [of: 1 Primary, 2 mounted, 3 address]
 	local a
 	for a in $NODES; do
-		awk -v a="$a" -v since="$1" 'BEGIN { split("Primary,mounted,address", what, ",") }
+		awk -v a="$a" -v since="$1" -v of="${2:-123}" 'BEGIN { split("Primary,mounted,address", what, ",") }
 			NF != 3 { next }
 			NR == FNR { t[++n] = ($1 + $2) / 2; s[n] = $3; next }
 			{
@@ -251,7 +251,7 @@ sampler_overlaps() { # SINCE-SECONDS
 				while (i < n && t[i + 1] <= at) i++
 				if (i < 1 || i >= n || at < since || t[i + 1] - t[i] > 0.5) next
 				for (k = 1; k <= 3; k++)
-					if (substr($3, k, 1) == 1 && substr(s[i], k, 1) == 1 && substr(s[i + 1], k, 1) == 1) {
+					if (index(of, k) && substr($3, k, 1) == 1 && substr(s[i], k, 1) == 1 && substr(s[i + 1], k, 1) == 1) {
 						printf "%s on both nodes at %.3f\n", what[k], at
 						bad = 1
 					}
