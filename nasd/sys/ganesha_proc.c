@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -258,24 +257,57 @@ int ganesha_server_spawn(struct ganesha *g, const char *config, struct err *err)
 	return ganesha_set_phase(g, PHASE_STARTING, err);
 }
 
-/* Somebody listens on the port: our server, since a second one could not. */
+/* The server's own address, or all. hex: as /proc/net/tcp and tcp6 have it, in
+ * words of the host's byte order. */
+static bool is_bind_address(const char *hex, const struct conf_ip *bind)
+{
+	static const unsigned char any[16], mapped[12] = {[10] = 0xff, [11] = 0xff};
+	unsigned char ip[16] = {0};
+	size_t words = strlen(hex) / 8;
+
+	for (size_t i = 0; i < words && i < 4; i++) {
+		uint32_t w = 0;
+
+		sscanf(hex + 8 * i, "%8" SCNx32, &w);
+		memcpy(ip + 4 * i, &w, sizeof(w));
+	}
+	if (!bind->family || !memcmp(ip, any, sizeof(ip)))
+		return true;
+	if (bind->family == AF_INET6)
+		return words == 4 && !memcmp(ip, bind->bytes, 16);
+	if (words == 4)
+		return !memcmp(ip, mapped, sizeof(mapped)) && !memcmp(ip + 12, bind->bytes, 4);
+	return !memcmp(ip, bind->bytes, 4);
+}
+
+static bool listens(const char *path, const struct conf_nfs *nfs)
+{
+	enum { LISTENING = 10 }; /* TCP_LISTEN */
+	char line[256], hex[33];
+	unsigned port, state;
+	bool found = false;
+	FILE *f = fopen(path, "re");
+
+	while (f && !found && fgets(line, sizeof(line), f)) {
+		if (sscanf(line, " %*u: %32[0-9A-Fa-f]:%x %*[0-9A-Fa-f]:%*x %x", hex, &port, &state) != 3)
+			continue; /* the heading */
+		if (state != LISTENING)
+			break; /* they come first */
+		found = port == nfs->port && is_bind_address(hex, &nfs->bind);
+	}
+	if (f)
+		fclose(f);
+	return found;
+}
+
+/*
+ * Somebody listens on the port: our server, since a second one could not. Not
+ * asked by a connect: the floating address is not here yet, and whoever has it
+ * would answer for us, or nobody.
+ */
 static bool port_open(const struct ganesha *g)
 {
-	const struct conf_nfs *nfs = &g->group->nfs;
-	struct sockaddr_in a4 = {.sin_family = AF_INET, .sin_port = htons(nfs->port),
-				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	struct sockaddr_in6 a6 = {.sin6_family = AF_INET6, .sin6_port = htons(nfs->port)};
-	bool six = nfs->bind.family == AF_INET6;
-	AUTO_CLOSE int fd = socket(six ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	if (nfs->bind.family == AF_INET)
-		memcpy(&a4.sin_addr, nfs->bind.bytes, 4);
-	else if (six)
-		memcpy(&a6.sin6_addr, nfs->bind.bytes, 16);
-	if (fd < 0)
-		return false;
-	return connect(fd, six ? (struct sockaddr *)&a6 : (struct sockaddr *)&a4,
-		       six ? sizeof(a6) : sizeof(a4)) == 0;
+	return listens("/proc/net/tcp", &g->group->nfs) || listens("/proc/net/tcp6", &g->group->nfs);
 }
 
 static bool dbus_answers(struct ganesha *g)

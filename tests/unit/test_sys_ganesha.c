@@ -297,6 +297,26 @@ START_TEST(cold_is_found_again)
 }
 END_TEST
 
+/* Bound to a floating address that is not here yet: nobody could connect to it. */
+START_TEST(bound_to_an_address_to_come)
+{
+	struct conf_group *group = make_group();
+	struct ganesha *g;
+	struct err e = {0};
+
+	group->nfs.bind = (struct conf_ip){.family = AF_INET, .bytes = {10, 9, 0, 1}, .text = "10.9.0.1"};
+	/* it looks the address up with AI_ADDRCONFIG: both families must be here */
+	if (system("ip link add d0 type veth peer name d1 && ip link set d0 up && ip addr add 10.8.0.2/24 dev d0 && "
+		   "ip addr add fd08::2/64 dev d0 nodad && echo 1 >/proc/sys/net/ipv4/ip_nonlocal_bind") != 0)
+		return;
+	g = open_ganesha(group);
+	TIMED("start_warm", ganesha_start_warm(g, 5 * SECOND, &e));
+	TIMED("stop_all", ganesha_stop_all(g, 3 * SECOND, &e));
+	ganesha_free(g);
+	free(group);
+}
+END_TEST
+
 /* What nobody has written down is ended before another one is started. */
 START_TEST(unknown_one_is_replaced)
 {
@@ -436,6 +456,7 @@ static int run_suite(void)
 	tcase_add_test(t, killed_from_outside);
 	tcase_add_test(t, cold_when_dbus_fails);
 	tcase_add_test(t, cold_is_found_again);
+	tcase_add_test(t, bound_to_an_address_to_come);
 	tcase_add_test(t, unknown_one_is_replaced);
 	tcase_add_test(t, hung_bus);
 	tcase_add_test(t, missing_path_is_no_success);
