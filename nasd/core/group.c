@@ -174,8 +174,8 @@ static void keep_unwritten(struct group_core *g, int64_t now, const struct journ
 		g->unwritten[g->n_unwritten++] = *rec;
 	}
 	program_hold(g, now);
-	/* a promise to the peer whose record could not be written is not made */
-	if (group_drop_message(g, MSG_CLAIMED))
+	/* a promise to the peer whose record could not be written is not made yet */
+	if (group_drop_message(g, MSG_CLAIMED) | group_drop_message(g, MSG_COMMIT))
 		g->peer.epoch = 0;
 }
 
