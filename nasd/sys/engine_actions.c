@@ -169,7 +169,7 @@ static void write_record(struct egroup *g, const struct action *a)
 struct facts_job {
 	struct egroup *g;
 	enum facts_tag tag;
-	bool probe;
+	bool probe, monitor;
 	unsigned long state_changes; /* when it was asked for */
 	struct facts facts;
 };
@@ -195,6 +195,18 @@ static void facts_fn(void *arg)
 			 "the last write failed%s", journal_file_poisoned(e->journal) ? "; restart nasd" : "");
 }
 
+static void collect_facts(struct egroup *g, enum facts_tag tag, bool probe);
+
+/* What was asked for meanwhile may be about something that happened meanwhile. */
+static void monitored(struct egroup *g, enum group_state state)
+{
+	bool again = g->monitor_again && (state == GS_STANDBY || state == GS_ACTIVE);
+
+	g->monitoring = g->monitor_again = false;
+	if (again)
+		collect_facts(g, FACTS_MONITOR, false);
+}
+
 static void facts_done(void *arg)
 {
 	struct facts_job *j = arg;
@@ -211,6 +223,8 @@ static void facts_done(void *arg)
 	group_facts(g->core, engine_now_us(), j->tag, &j->facts);
 	if (j->tag == FACTS_MONITOR)
 		egroup_watch_facts(g, &j->facts);
+	if (j->monitor)
+		monitored(g, v.state);
 	free(j);
 	engine_control_changed(g->e);
 	egroup_settle(g);
@@ -218,13 +232,21 @@ static void facts_done(void *arg)
 
 static void collect_facts(struct egroup *g, enum facts_tag tag, bool probe)
 {
-	struct facts_job *j = calloc(1, sizeof(*j));
+	struct facts_job *j;
 
+	/* nobody waits for the monitor's; in a lane that is stuck they must not pile up */
+	if (tag == FACTS_MONITOR && g->monitoring) {
+		g->monitor_again = true;
+		return;
+	}
+	j = calloc(1, sizeof(*j));
 	if (!j)
 		abort();
 	j->g = g;
 	j->tag = tag;
 	j->probe = probe;
+	j->monitor = tag == FACTS_MONITOR;
+	g->monitoring |= j->monitor;
 	j->state_changes = g->state_changes;
 	if (lane_submit(g->side, facts_fn, facts_done, j) < 0)
 		abort();

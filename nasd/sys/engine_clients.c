@@ -136,6 +136,7 @@ static void scan_done(void *arg)
 	int ret = j->ret;
 
 	g->scanning = false;
+	sd_event_source_set_enabled(g->watch_io, SD_EVENT_ON);
 	if (ret == 0) {
 		struct client_set old = g->current;
 
@@ -243,10 +244,11 @@ static int watch_readable(sd_event_source *s, int fd, uint32_t revents, void *da
 
 	(void)fd;
 	(void)revents;
+	/* The scan drains it, in its lane: until then it would wake the loop for ever.
+	 * A standby's database is nobody's business: the timer looks again. */
+	sd_event_source_set_enabled(s, SD_EVENT_OFF);
 	if (serving(g))
 		scan(g);
-	else /* a standby's database is nobody's business: look again when the timer says so */
-		sd_event_source_set_enabled(s, SD_EVENT_OFF);
 	return 0;
 }
 
@@ -255,11 +257,8 @@ static int scan_timer(sd_event_source *s, uint64_t usec, void *data)
 	struct egroup *g = data;
 
 	(void)usec;
-	if (serving(g)) {
-		sd_event_source_set_enabled(g->watch_io, SD_EVENT_ON);
-		if (!g->scanning)
-			scan(g);
-	}
+	if (serving(g) && !g->scanning)
+		scan(g);
 	sd_event_source_set_time_relative(s, SCAN_INTERVAL_US);
 	sd_event_source_set_enabled(s, SD_EVENT_ONESHOT);
 	return 0;

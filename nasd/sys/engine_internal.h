@@ -73,6 +73,7 @@ struct egroup {
 	unsigned announce_n;
 	int64_t announce_began;
 
+	bool monitoring, monitor_again; /* facts for the monitor are on their way; once more */
 	int64_t peer_facts_at;     /* monotonic; 0: never */
 	int64_t last_state_log;
 	unsigned long state_changes; /* counts them */
