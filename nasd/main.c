@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
+#include <unistd.h>
 
 #include <jansson.h>
 #include <systemd/sd-daemon.h>
@@ -135,7 +136,10 @@ static int serve(const struct options *o, const struct conf *conf, int self, str
 	ret = sd_event_loop(event);
 	sd_notify(0, "STOPPING=1");
 	log_notice("nasd ends; the service goes on as it is");
-	engine_free(engine);
+	if (engine_free(engine) < 0) {
+		log_warn("a worker hangs in the kernel (a disk that does not answer?) and is left behind");
+		_exit(ret < 0 ? 1 : 0); /* its thread still uses all there is */
+	}
 	sd_event_unref(event);
 	return ret < 0 ? err_set(err, ERR_SYSTEM, -ret, "sd-event", "the event loop failed") : 0;
 }

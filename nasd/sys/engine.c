@@ -246,7 +246,8 @@ struct engine *engine_new(sd_event *event, const struct engine_spec *spec, struc
 	return e;
 }
 
-static void group_close(struct egroup *g)
+/* False: a thread is stuck in it and still uses it, and the engine, and the configuration. */
+static bool group_close(struct egroup *g)
 {
 	bool stuck;
 
@@ -256,24 +257,29 @@ static void group_close(struct egroup *g)
 	stuck = lane_free(g->steps, LANE_END_US) < 0;
 	stuck = lane_free(g->side, LANE_END_US) < 0 || stuck;
 	if (stuck)
-		return; /* its thread still uses all this */
+		return false;
 	egroup_clients_close(g);
 	effects_free(g->fx);
 	group_free(g->core);
+	return true;
 }
 
-void engine_free(struct engine *e)
+int engine_free(struct engine *e)
 {
+	bool stuck = false;
+
 	if (!e)
-		return;
+		return 0;
 	engine_watch_close(e);
 	control_server_free(e->control);
 	peer_link_free(e->link);
 	for (size_t i = 0; i < e->n_groups; i++)
-		if (e->groups[i].e)
-			group_close(&e->groups[i]);
-	if (lane_free(e->journal_lane, LANE_END_US) == 0)
-		journal_file_close(e->journal);
+		if (e->groups[i].e && !group_close(&e->groups[i]))
+			stuck = true;
+	if (lane_free(e->journal_lane, LANE_END_US) < 0 || stuck)
+		return -ETIMEDOUT;
+	journal_file_close(e->journal);
 	json_decref(e->history);
 	free(e);
+	return 0;
 }

@@ -30,7 +30,11 @@ struct engine_spec {
  */
 struct engine *engine_new(sd_event *event, const struct engine_spec *spec, struct err *err);
 
-/* Ends nasd's part; the service itself goes on. e may be NULL. */
-void engine_free(struct engine *e);
+/*
+ * Ends nasd's part; the service itself goes on. e may be NULL. -ETIMEDOUT: a
+ * worker is stuck in the kernel (a dead disk) and still uses the engine and the
+ * configuration: neither was or may be freed, the process is to end.
+ */
+int engine_free(struct engine *e);
 
 #endif
