@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "json_field.h"
 #include "json_model.h"
 
 json_t *engine_wall_json(int64_t wall_us)
@@ -110,12 +111,15 @@ static json_t *last_json(struct egroup *g)
 static json_t *group_json(struct egroup *g)
 {
 	struct group_view v;
+	char detail[256];
 	json_t *o;
 
 	group_look(g->core, &v);
-	o = json_pack("{s:s, s:s, s:o, s:I, s:s, s:o, s:o, s:o, s:o, s:I, s:I, s:o}", "name", g->conf->name,
+	/* it may name processes and files, in whatever bytes, and be cut in the middle of one */
+	jf_clean_text(detail, sizeof(detail), v.detail);
+	o = json_pack("{s:s, s:s, s:o, s:I, s:s, s:o, s:o?, s:o?, s:o, s:I, s:I, s:o}", "name", g->conf->name,
 		      "state", group_state_name(v.state), "owner", node_json(g->e, v.owner),
-		      "epoch", (json_int_t)v.epoch, "detail", v.detail, "transaction", transaction_json(g, &v),
+		      "epoch", (json_int_t)v.epoch, "detail", detail, "transaction", transaction_json(g, &v),
 		      "local", v.local ? facts_to_json(v.local) : json_null(),
 		      "peer", v.peer ? facts_to_json(v.peer) : json_null(),
 		      "clients", v.state == GS_ACTIVE ? clients_json(g) : json_array(),
