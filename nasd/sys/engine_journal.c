@@ -64,6 +64,18 @@ static int compact(struct engine *e, const struct journal_state *states, struct 
 	return journal_file_rewrite(e->journal, buf, len, err);
 }
 
+/* Records speak of nodes by index: read as the other node's they turn everything round. */
+static int check_node(const struct engine *e, const struct journal_rec *r, struct err *err)
+{
+	if (strcmp(r->kind, "start") || r->owner == NODE_NONE || r->owner == e->spec.self)
+		return 0;
+	err_set(err, ERR_REFUSED, EINVAL, "journal",
+		"it was written by node %d of the configuration (then %.31s), this nasd is node %d (%s)", r->owner + 1,
+		r->text, e->spec.self + 1, e->node_names[e->spec.self]);
+	err_remedy(err, "run nasd under this host's own name (--node), and keep the nodes in the order that nasd.conf had");
+	return -EINVAL;
+}
+
 static int fold_all(struct engine *e, const char *text, size_t len, struct journal_state *states,
 		    struct journal_scan *scan, struct err *err)
 {
@@ -74,6 +86,9 @@ static int fold_all(struct engine *e, const char *text, size_t len, struct journ
 	while ((ret = journal_scan_next(scan, &rec, err)) > 0) {
 		struct journal_state *s = state_of(e, states, rec.group);
 
+		ret = check_node(e, &rec, err);
+		if (ret < 0)
+			return ret;
 		e->journal_seq = rec.seq;
 		if (s)
 			journal_fold(s, &rec);
@@ -83,7 +98,7 @@ static int fold_all(struct engine *e, const char *text, size_t len, struct journ
 
 int engine_journal_open(struct engine *e, struct journal_state *states, struct err *err)
 {
-	struct journal_rec start = { .kind = "start", .owner = NODE_NONE };
+	struct journal_rec start = { .kind = "start", .owner = e->spec.self };
 	struct journal_scan scan;
 	char path[CONF_PATH_MAX];
 	AUTO_FREE unsigned char *data = NULL;
@@ -114,5 +129,6 @@ int engine_journal_open(struct engine *e, struct journal_state *states, struct e
 			return ret;
 	}
 	snprintf(start.boot_id, sizeof(start.boot_id), "%s", e->boot_id);
+	snprintf(start.text, sizeof(start.text), "%s", e->node_names[e->spec.self]);
 	return engine_journal_write(e, &start, err);
 }
