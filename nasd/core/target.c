@@ -55,6 +55,7 @@ static void leave_prepared(struct group_core *g, int64_t now, const char *why)
 		group_journal(g, "abort", g->txn_epoch, NODE_NONE, why);
 	group_set_state(g, GS_STANDBY, "%.180s", why);
 	program_start(g, now, PURPOSE_REWARM, program_rewarm, true);
+	group_hand_over_if_owed(g);
 }
 
 void target_warm_failed(struct group_core *g, int64_t now, const struct err *e)
