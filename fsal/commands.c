@@ -14,21 +14,30 @@ enum { TICK_MS = 50 };
 
 static struct {
 	struct private_parts parts;
-	bool ready;        /* found, and in place */
-	struct fault why;  /* when not */
+	bool ready;              /* the operations are found, and ours */
+	bool state_ready;        /* the tables are found, too */
+	struct fault why, state_why; /* when not */
 	struct fds fds;
 } commands;
 
-void commands_init(void)
+void commands_load(void)
 {
 	fds_init(&commands.fds);
-	commands.ready = discover_private(&commands.parts, &commands.why) == 0 &&
+	commands.ready = discover_code(&commands.parts, &commands.why) == 0 &&
 			 hooks_install(&commands.parts, &commands.why) == 0;
-	if (commands.ready)
-		LogEvent(COMPONENT_FSAL, "NASD: ready, private parts found in %lld us",
-			 (long long)commands.parts.took_us);
-	else
+	if (!commands.ready)
 		LogWarn(COMPONENT_FSAL, "NASD: off, because: %s", commands.why.text);
+}
+
+void commands_started(void)
+{
+	if (!commands.ready) {
+		commands.state_why = commands.why;
+		return;
+	}
+	commands.state_ready = discover_tables(&commands.parts, &commands.state_why) == 0;
+	if (!commands.state_ready)
+		LogWarn(COMPONENT_FSAL, "NASD: no state, because: %s", commands.state_why.text);
 }
 
 int commands_tick(void)
@@ -52,6 +61,9 @@ static int run_status(const struct msg_request *req, json_t *fields, struct faul
 	json_object_set_new(fields, "version", json_string(NASD_VERSION));
 	json_object_set_new(fields, "ready", json_boolean(commands.ready));
 	json_object_set_new(fields, "reason", json_string(commands.ready ? "" : commands.why.text));
+	json_object_set_new(fields, "state_ready", json_boolean(commands.state_ready));
+	json_object_set_new(fields, "state_reason",
+			    json_string(commands.state_ready ? "" : commands.state_why.text));
 	json_object_set_new(fields, "build_id", json_string(commands.parts.build_id));
 	json_object_set_new(fields, "rpc_build_id", json_string(commands.parts.rpc_build_id));
 	json_object_set_new(fields, "discovery_us", json_integer(commands.parts.took_us));
@@ -64,6 +76,8 @@ static int run_status(const struct msg_request *req, json_t *fields, struct faul
 	json_object_set_new(fields, "held_count", json_integer((json_int_t)s.held_count));
 	json_object_set_new(fields, "expired_count", json_integer((json_int_t)s.expired_count));
 	json_object_set_new(fields, "in_grace", json_boolean(in_grace));
+	json_object_set_new(fields, "lifted_count", json_integer((json_int_t)s.lifted_count));
+	json_object_set_new(fields, "lift_us", json_integer(s.lift_us));
 	json_object_set_new(fields, "epoch", json_integer((json_int_t)nfs_ServerEpoch));
 	return 0;
 }

@@ -5,9 +5,13 @@
 
 #include <stddef.h>
 
-/* Looks for ganesha's private parts and takes hold of the operations. What fails
- * is said by "status", and turns off what needs it. */
-void commands_init(void);
+/*
+ * Looks for ganesha's private parts and takes hold of the operations: first when
+ * the module is loaded, so that no request comes before it, then when the server
+ * has started. What fails is said by "status", and turns off what needs it.
+ */
+void commands_load(void);
+void commands_started(void);
 
 /* Carries out a line; the answer is a line, to be freed. NULL: no memory. */
 char *commands_run(const char *line, size_t len);

@@ -5,15 +5,21 @@
 #include <link.h>
 #include <string.h>
 #include <sys/uio.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "clock.h"
 
+#define NFSD "libganesha_nfsd.so"
+#define RPC "libntirpc.so"
+
 /* The segments of a library in this process. */
+enum { SEGMENTS_MAX = 8 };
+
 struct library {
 	const char *name;
-	struct scan_range all, code, relro, data, notes;
+	struct scan_range segments[SEGMENTS_MAX];
+	size_t n_segments;
+	struct scan_range code, relro, data, notes;
 };
 
 static struct scan_range range_at(uintptr_t addr, size_t len)
@@ -24,7 +30,6 @@ static struct scan_range range_at(uintptr_t addr, size_t len)
 static int note_library(struct dl_phdr_info *info, size_t size, void *data)
 {
 	struct library *lib = data;
-	uintptr_t end = 0;
 
 	(void)size;
 	if (!info->dlpi_name || !strstr(info->dlpi_name, lib->name))
@@ -41,10 +46,9 @@ static int note_library(struct dl_phdr_info *info, size_t size, void *data)
 			lib->relro = r;
 		else if (p->p_type == PT_NOTE && !lib->notes.len)
 			lib->notes = r;
-		if (p->p_type == PT_LOAD && r.addr + r.len > end)
-			end = r.addr + r.len;
+		if (p->p_type == PT_LOAD && lib->n_segments < SEGMENTS_MAX)
+			lib->segments[lib->n_segments++] = r;
 	}
-	lib->all = range_at(info->dlpi_addr, end - info->dlpi_addr);
 	return 1;
 }
 
@@ -61,16 +65,25 @@ static int find_library(const char *name, struct library *lib, struct fault *fau
 	return 0;
 }
 
-/* Through the kernel, which says no where we would crash. */
+/* What is not the library's own is read through the kernel, which says no where
+ * we would crash. */
 static bool read_memory(void *data, uintptr_t addr, void *buf, size_t len)
 {
+	const struct library *lib = data;
 	struct iovec local = {buf, len}, remote = {(void *)addr, len};
 
-	(void)data;
+	for (size_t i = 0; i < lib->n_segments; i++)
+		if (scan_within(&lib->segments[i], addr, len)) {
+			memcpy(buf, (const void *)addr, len);
+			return true;
+		}
 	return process_vm_readv(getpid(), &local, 1, &remote, 1, 0) == (ssize_t)len;
 }
 
-static const struct scan_reader reader = {.read = read_memory};
+static struct scan_reader reader_of(struct library *lib)
+{
+	return (struct scan_reader){.read = read_memory, .data = lib};
+}
 
 /* ---- builds */
 
@@ -89,7 +102,7 @@ static int check_build(const struct library *lib, char id[SCAN_BUILD_ID_MAX], st
 
 /* ---- the table of operations */
 
-static int find_ops(const struct library *lib, struct private_parts *out, struct fault *fault)
+static int find_ops(struct library *lib, struct private_parts *out, struct fault *fault)
 {
 	static const struct scan_op_layout layout = {
 		.size = sizeof(struct op_desc),
@@ -112,6 +125,7 @@ static int find_ops(const struct library *lib, struct private_parts *out, struct
 		{NFS4_OP_LOCK, "OP_LOCK", 0},
 		{NFS4_OP_REMOVEXATTR, "OP_REMOVEXATTR", 0}, /* the last one */
 	};
+	const struct scan_reader reader = reader_of(lib);
 	uintptr_t table;
 	int ret = scan_op_table(&lib->relro, &lib->code, &reader, &layout, anchors,
 				sizeof(anchors) / sizeof(*anchors), &table, fault);
@@ -144,10 +158,11 @@ static bool is_table(const struct scan_reader *rd, uintptr_t addr, const void *d
 	return !t.parameter.ht_name && t.parameter.ht_log_component == key->component;
 }
 
-static int find_table(const struct library *lib, const char *name, log_components_t component,
+static int find_table(struct library *lib, const char *name, log_components_t component,
 		      struct hash_table **table, struct fault *fault)
 {
 	const struct table_key key = {&lib->code, name, component};
+	const struct scan_reader reader = reader_of(lib);
 	uintptr_t addr;
 	int ret = scan_object(&lib->data, &reader, is_table, &key, name ? name : "the session table", &addr,
 			      fault);
@@ -158,7 +173,7 @@ static int find_table(const struct library *lib, const char *name, log_component
 }
 
 /* The way of finding tables, tried on one that is exported. */
-static int check_tables(const struct library *lib, struct fault *fault)
+static int check_tables(struct library *lib, struct fault *fault)
 {
 	struct hash_table *confirmed;
 	int ret = find_table(lib, "Confirmed Client ID", 0, &confirmed, fault);
@@ -168,9 +183,10 @@ static int check_tables(const struct library *lib, struct fault *fault)
 	return ret;
 }
 
-static int find_methods(const struct library *lib, struct private_parts *out, struct fault *fault)
+static int find_methods(struct library *lib, struct private_parts *out, struct fault *fault)
 {
 	static const char *const names[] = {"AddExport", "RemoveExport", "get_grace"};
+	const struct scan_reader reader = reader_of(lib);
 	struct gsh_dbus_method **where[] = {&out->add_export, &out->remove_export, &out->get_grace};
 	uintptr_t addr;
 	int ret = 0;
@@ -183,30 +199,40 @@ static int find_methods(const struct library *lib, struct private_parts *out, st
 	return ret;
 }
 
-int discover_private(struct private_parts *out, struct fault *fault)
+int discover_code(struct private_parts *out, struct fault *fault)
 {
 	int64_t start = clock_now_us();
 	struct library nfsd, rpc;
 	int ret;
 
 	memset(out, 0, sizeof(*out));
-	ret = find_library("libganesha_nfsd.so", &nfsd, fault);
+	ret = find_library(NFSD, &nfsd, fault);
 	if (ret == 0)
 		ret = check_build(&nfsd, out->build_id, fault);
 	if (ret == 0)
-		ret = find_library("libntirpc.so", &rpc, fault);
+		ret = find_library(RPC, &rpc, fault);
 	if (ret == 0)
 		ret = check_build(&rpc, out->rpc_build_id, fault);
 	if (ret == 0)
 		ret = find_ops(&nfsd, out, fault);
+	if (ret == 0)
+		ret = find_methods(&nfsd, out, fault);
+	out->took_us = clock_now_us() - start;
+	return ret;
+}
+
+int discover_tables(struct private_parts *out, struct fault *fault)
+{
+	int64_t start = clock_now_us();
+	struct library nfsd;
+	int ret = find_library(NFSD, &nfsd, fault);
+
 	if (ret == 0)
 		ret = check_tables(&nfsd, fault);
 	if (ret == 0)
 		ret = find_table(&nfsd, NULL, COMPONENT_SESSIONS, &out->sessions, fault);
 	if (ret == 0)
 		ret = find_table(&nfsd, "Unconfirmed Client ID", 0, &out->unconfirmed, fault);
-	if (ret == 0)
-		ret = find_methods(&nfsd, out, fault);
-	out->took_us = clock_now_us() - start;
+	out->took_us += clock_now_us() - start;
 	return ret;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 /*
- * What the module uses of ganesha's that the library does not export. Found once,
- * when the server has started, by fsal/scan.h in libganesha_nfsd.so's memory, and
- * only in builds that fsal/known-builds lists.
+ * What the module uses of ganesha's that the library does not export. Found by
+ * fsal/scan.h in libganesha_nfsd.so's memory, and only in builds that
+ * fsal/known-builds lists.
  */
 #ifndef FSAL_DISCOVER_H
 #define FSAL_DISCOVER_H
@@ -28,13 +28,16 @@ struct private_parts {
 	struct op_desc *ops;                  /* optabv4 */
 	struct gsh_dbus_method *add_export, *remove_export, *get_grace;
 	struct hash_table *sessions, *unconfirmed;
-	int64_t took_us;
+	int64_t took_us;                      /* to find them */
 };
 
 /*
- * Fills out; the build-ids also when it fails. To be called when the server has
- * started (nfs_init_wait).
+ * Fills in what is in the library's own memory, from its loading on; the build-ids
+ * also when it fails.
  */
-int discover_private(struct private_parts *out, struct fault *fault);
+int discover_code(struct private_parts *out, struct fault *fault);
+
+/* Adds the tables, which are there when the server has started (nfs_init_wait). */
+int discover_tables(struct private_parts *out, struct fault *fault);
 
 #endif

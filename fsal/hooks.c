@@ -8,6 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "admin.h"
 #include "clock.h"
 #include "conns.h"
 
@@ -32,6 +33,9 @@ static struct {
 	nfs4_function_t original[NFS4_OP_RECLAIM_COMPLETE + 1];
 	_Atomic(svc_req_fun_t) process, resume;
 	_Atomic(svc_xprt_fun_t) rendezvous;
+	const struct private_parts *parts;
+	atomic_ulong lifted_count; /* grace periods ended by us, */
+	atomic_long lift_us;       /* and how long the last end took */
 } hooks = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 /* The request that this thread works on, if it is counted. */
@@ -156,9 +160,16 @@ static enum nfs_req_result reclaim_complete(struct nfs_argop4 *op, compound_data
 					    struct nfs_resop4 *res)
 {
 	enum nfs_req_result ret = hooks.original[NFS4_OP_RECLAIM_COMPLETE](op, data, res);
+	int64_t start = clock_now_us();
+	bool before = false, after = false;
 
-	if (ret == NFS_REQ_OK)
-		nfs_wait_for_grace_enforcement();
+	if (ret != NFS_REQ_OK || admin_in_grace(hooks.parts, &before, NULL) < 0 || !before)
+		return ret;
+	nfs_wait_for_grace_enforcement();
+	if (admin_in_grace(hooks.parts, &after, NULL) == 0 && !after) {
+		atomic_store(&hooks.lift_us, (long)(clock_now_us() - start));
+		atomic_fetch_add(&hooks.lifted_count, 1);
+	}
 	return ret;
 }
 
@@ -183,6 +194,7 @@ int hooks_install(const struct private_parts *parts, struct fault *fault)
 	if (ret < 0)
 		return ret;
 	gate_init(&hooks.gate);
+	hooks.parts = parts;
 	for (size_t i = 0; i < sizeof(gated) / sizeof(*gated); i++) {
 		struct op_desc *o = &ops[gated[i]];
 
@@ -211,6 +223,8 @@ void hooks_status(struct hooks_status *out)
 	};
 	pthread_mutex_unlock(&hooks.lock);
 	out->connections = conns_count();
+	out->lifted_count = atomic_load(&hooks.lifted_count);
+	out->lift_us = atomic_load(&hooks.lift_us);
 }
 
 int hooks_close(int64_t reopen_us, struct fault *fault)

@@ -22,9 +22,11 @@ struct hooks_status {
 	long in_flight;        /* with the held ones */
 	size_t connections;    /* known, some of them may be gone */
 	uint64_t closed_count, held_count, expired_count;
+	uint64_t lifted_count; /* grace periods that ended with a RECLAIM_COMPLETE, */
+	int64_t lift_us;       /* and how long after it the last one did */
 };
 
-/* Replaces the operations. Once, when the server has started. */
+/* Replaces the operations. Once, when the server has started; keeps parts. */
 int hooks_install(const struct private_parts *parts, struct fault *fault);
 
 void hooks_status(struct hooks_status *out);

@@ -144,7 +144,7 @@ static void *server_main(void *unused)
 	(void)unused;
 	SetNameFunction("nasd");
 	nfs_init_wait();
-	commands_init();
+	commands_started();
 	if (open_listener(&fault) < 0) {
 		LogCrit(COMPONENT_FSAL, "NASD: no socket: %s", fault.text);
 		return NULL;
@@ -167,6 +167,7 @@ int server_start(const char *path, struct fault *fault)
 	strcpy(server.addr.sun_path, path);
 	for (size_t i = 0; i < CLIENTS_MAX; i++)
 		server.clients[i].fd = -1;
+	commands_load();
 	ret = pthread_create(&thread, NULL, server_main, NULL);
 	if (ret)
 		return fault_set(fault, ret, "no thread: %s", strerror(ret));

@@ -5,6 +5,7 @@
 # speaks to, exports added and removed in the process, and the end of grace.
 # Two nodes, no DRBD, no nasd. usage: fsal-gate.sh
 # shellcheck source=tests/lab/t/functions.sh
+# shellcheck disable=SC2016 # what nodes expand
 . "$(dirname "$(readlink -f "$0")")/functions.sh"
 
 [ "$(id -u)" = 0 ] || skip "the lab needs root"

@@ -38,7 +38,9 @@ for my $n (1 .. $writers) {
 	printf "writer %d: writes %d, errors %d, long %d, longest %.1f\n", $n, $writes, $errors, $long, $longest;
 	open($f, '<:raw', "$dir/w$n") or die;
 	for my $i (0 .. $writes - 1) {
-		read($f, my $b, 4096) == 4096 && $b eq block($i) or die "writer $n: block $i is wrong\n";
+		my $got = read($f, my $bytes, 4096);
+
+		$got && $got == 4096 && $bytes eq block($i) or die "writer $n: block $i is wrong\n";
 	}
 	exit 0;
 }
