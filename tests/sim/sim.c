@@ -10,7 +10,7 @@
 enum {
 	DRBD_RECONNECT_US = 500000,
 	SETTLE_MAX_US = 180000000,
-	QUIET_US = 2500000,
+	QUIET_US = 6000000, /* longer than the longest wait between two tries */
 	TICKS_AT_ONCE_MAX = 50,
 };
 
