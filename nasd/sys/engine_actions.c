@@ -6,9 +6,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 
 #include "announce.h"
 #include "log.h"
+
+/* For the records of a move: the journal's, the clients', the server's epoch. */
+enum { STATE_ROOM_MIN = 4 << 20, STATE_FILES_MIN = 512 };
 
 /* ---- steps */
 
@@ -174,10 +178,38 @@ struct facts_job {
 	struct facts facts;
 };
 
+/* A move that finds out in the freeze that there is no room could go neither way. */
+static bool room_for_state(const struct engine *e, char *buf, size_t size)
+{
+	struct statvfs st;
+	uint64_t left;
+
+	if (statvfs(e->spec.state_dir, &st) < 0)
+		return true; /* a write will tell */
+	left = (uint64_t)st.f_bfree * st.f_frsize;
+	if (left < STATE_ROOM_MIN)
+		snprintf(buf, size, "only %llu KiB are free in %.80s", (unsigned long long)left >> 10, e->spec.state_dir);
+	else if (st.f_files && st.f_ffree < STATE_FILES_MIN)
+		snprintf(buf, size, "only %llu files can be made in %.80s", (unsigned long long)st.f_ffree,
+			 e->spec.state_dir);
+	else
+		return true;
+	return false;
+}
+
+static void look_at_journal(struct engine *e, struct facts *f)
+{
+	f->journal_ok = !atomic_load(&e->journal_bad);
+	if (!f->journal_ok)
+		snprintf(f->journal_error, sizeof(f->journal_error), "the last write failed%s",
+			 journal_file_poisoned(e->journal) ? "; restart nasd" : "");
+	else
+		f->journal_ok = room_for_state(e, f->journal_error, sizeof(f->journal_error));
+}
+
 static void facts_fn(void *arg)
 {
 	struct facts_job *j = arg;
-	struct engine *e = j->g->e;
 
 	/* what an operator asked for; the monitor's own looks are no step */
 	bool step = j->tag == FACTS_GATHER || j->tag == FACTS_FOR_PEER;
@@ -189,10 +221,7 @@ static void facts_fn(void *arg)
 	j->facts.valid = what != INJECT_FAIL && what != INJECT_UNKNOWN;
 	j->facts.collected_us = engine_now_us();
 	snprintf(j->facts.group, sizeof(j->facts.group), "%s", j->g->conf->name);
-	j->facts.journal_ok = !atomic_load(&e->journal_bad);
-	if (!j->facts.journal_ok)
-		snprintf(j->facts.journal_error, sizeof(j->facts.journal_error),
-			 "the last write failed%s", journal_file_poisoned(e->journal) ? "; restart nasd" : "");
+	look_at_journal(j->g->e, &j->facts);
 }
 
 static void collect_facts(struct egroup *g, enum facts_tag tag, bool probe);
