@@ -77,6 +77,9 @@ static int parse(int argc, char **argv, struct options *o)
 
 static int make_dir(const char *path, mode_t mode, struct err *err)
 {
+	/* what nasd starts does not run in its directory */
+	if (path[0] != '/')
+		return err_set(err, ERR_INPUT, EINVAL, path, "must be an absolute path");
 	if (mkdir(path, mode) < 0 && errno != EEXIST) {
 		int ret = err_set(err, ERR_SYSTEM, errno, path, "cannot be made");
 
