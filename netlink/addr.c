@@ -9,6 +9,7 @@
 #include <net/if.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include <netlink/attr.h>
 
@@ -183,6 +184,40 @@ static int refuse_conflict(const struct net_addr *addr, const struct scan *s, st
 	return -EEXIST;
 }
 
+static void on_route(struct nlmsghdr *nlh, void *arg)
+{
+	const struct rtmsg *route = nlmsg_data(nlh);
+
+	if (nlh->nlmsg_type == RTM_NEWROUTE && route->rtm_type == RTN_LOCAL)
+		*(bool *)arg = true;
+}
+
+/*
+ * IPv6: the kernel confirms a new address and makes the route that delivers to
+ * it afterwards, in a work queue, on a busy node many milliseconds later. What
+ * arrives until then is dropped; and that would be the client's answer to the
+ * tickle, which is not sent again.
+ */
+static void await_delivery(struct nl_sock *sock, const struct net_addr *addr)
+{
+	const int64_t end = net_now_ms() + NET_ADDR_DELIVERY_MS;
+	const struct timespec pause = { .tv_nsec = 500 * 1000 };
+	bool local = addr->family != AF_INET6;
+
+	while (!local) {
+		AUTO_NL_MSG struct nl_msg *msg = nlmsg_alloc_simple(RTM_GETROUTE, 0);
+		struct rtmsg hdr = { .rtm_family = AF_INET6, .rtm_dst_len = 128 };
+
+		if (!msg || nlmsg_append(msg, &hdr, sizeof(hdr), NLMSG_ALIGNTO) < 0 ||
+		    nla_put(msg, RTA_DST, 16, addr->ip) < 0)
+			return;
+		net_sock_request(sock, msg, NET_SOCK_TIMEOUT_MS, on_route, &local);
+		if (local || net_now_ms() >= end)
+			return;
+		nanosleep(&pause, NULL);
+	}
+}
+
 int net_addr_add(const struct net_addr *addr, struct err *e)
 {
 	unsigned ifindex = if_nametoindex(addr->ifname);
@@ -208,6 +243,7 @@ int net_addr_add(const struct net_addr *addr, struct err *e)
 	ret = source_rule(sock, addr, false);
 	if (ret)
 		return fail(addr, ret, "cannot remove the rule that silences the address", e);
+	await_delivery(sock, addr);
 	return 0;
 }
 

@@ -53,9 +53,14 @@ char *net_addr_format_ip(int family, const unsigned char *ip, char *buf, size_t 
  * secondary one, so it adds no route and is no default source address.
  * IPv6: added without kernel DAD (IFA_F_NODAD), or it would be unusable for a
  * second, and with a preferred lifetime of 0 (RFC 4862 5.5.4 "deprecated"),
- * so that this node's own connections do not pick it as their source.
+ * so that this node's own connections do not pick it as their source. When 0
+ * is returned, packets to the address are taken, which the kernel does some time
+ * after it has confirmed the address; should that take longer than
+ * NET_ADDR_DELIVERY_MS, it is not waited for, and 0 is returned all the same.
  */
 int net_addr_add(const struct net_addr *addr, struct err *e);
+
+enum { NET_ADDR_DELIVERY_MS = 200 };
 
 /*
  * Removes the address; one that is not there (or whose interface is gone) is

@@ -5,6 +5,7 @@
  */
 #include "netns.h"
 
+#include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
 
@@ -100,6 +101,44 @@ START_TEST(addr_conflicts)
 	ck_assert_int_eq(net_addr_add(&other, &e), -ENODEV);
 	ck_assert(!present(&other));
 	OK(net_addr_del(&other, &e));
+}
+END_TEST
+
+/* Whether a datagram of this node to the address arrives, now. */
+static bool delivers(const struct net_addr *a)
+{
+	struct sockaddr_in6 sa = { .sin6_family = AF_INET6 };
+	socklen_t len = sizeof(sa);
+	AUTO_CLOSE int in = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	AUTO_CLOSE int out = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	char byte = 'x';
+
+	ck_assert_int_eq(bind(in, (struct sockaddr *)&sa, sizeof(sa)), 0);
+	ck_assert_int_eq(getsockname(in, (struct sockaddr *)&sa, &len), 0);
+	memcpy(&sa.sin6_addr, a->ip, 16);
+	return sendto(out, &byte, 1, 0, (struct sockaddr *)&sa, sizeof(sa)) == 1 &&
+	       recv(in, &byte, 1, MSG_DONTWAIT) == 1;
+}
+
+/* The kernel delivers to a new IPv6 address some time after it has confirmed it. */
+START_TEST(addr_delivers_at_once)
+{
+	struct lab lab;
+	struct err e;
+	double start;
+
+	lab_up(&lab);
+	enter(&lab, NAS1);
+	for (int i = 0; i < 50; i++) {
+		OK(net_addr_add(&lab.v6, &e));
+		ck_assert_msg(delivers(&lab.v6), "round %d", i);
+		OK(net_addr_del(&lab.v6, &e));
+	}
+	sh("ip link set eth0 down");
+	start = now_ms();
+	OK(net_addr_add(&lab.v6, &e));
+	ck_assert_double_lt(now_ms() - start, NET_ADDR_DELIVERY_MS + 500);
+	printf("add on a downed link: %.2f ms\n", now_ms() - start);
 }
 END_TEST
 
@@ -244,6 +283,7 @@ int main(void)
 	tcase_add_test(tc, addr_idempotent);
 	tcase_add_test(tc, addr_as_users_expect);
 	tcase_add_test(tc, addr_conflicts);
+	tcase_add_test(tc, addr_delivers_at_once);
 	tcase_add_test(tc, duplicates);
 	tcase_add_test(tc, announcements);
 	tcase_add_test(tc, links);
