@@ -101,6 +101,52 @@ START_TEST(answers_are_counted)
 }
 END_TEST
 
+/* The peer asks for what it is owed while the record of it is being written,
+ * and that fails: it is told when the record is there. */
+START_TEST(owed_before_it_is_written)
+{
+	for (uint64_t seed = 1; seed <= 20; seed++) {
+		s = scene_pair(seed, NODE_NONE);
+		sim_fault(s, 1, STEP_COMMIT, FAULT_STALL);
+		sim_request(s, 0, REQUEST_TAKEOVER, 0, false);
+		sim_run(s, 5200000); /* node 0 has given up waiting */
+		ck_assert_int_eq(sim_state(s, 0), GS_STANDBY);
+		s->n[1].bad_writes = 2;
+		sim_run(s, 10000000);
+		ck_assert_int_eq(sim_active(s), 0);
+		ck_assert_msg(sim_settle(s), "seed %d: %s", (int)seed, s->broken);
+		sim_free(s);
+	}
+}
+END_TEST
+
+/* The peer says what it has not got while this node claims the group back. */
+START_TEST(owed_during_a_claim)
+{
+	struct journal_state j;
+
+	for (uint64_t seed = 1; seed <= 300; seed++) {
+		s = scene_pair(seed, 1);
+		s->link.delay_max = 60000;
+		sim_request(s, 1, REQUEST_SWITCHOVER, 0, false);
+		do {
+			ck_assert(sim_step(s));
+			sim_fold(s, 1, &j);
+		} while (j.owner != 0);
+		sim_kill_now(s, 1, true, true);
+		sim_run(s, 1000000);
+		sim_start(s, 1);
+		while (!s->link.up[1] || sim_state(s, 1) != GS_STANDBY)
+			ck_assert(sim_step(s));
+		sim_run(s, (int64_t)prng_below(&s->r, 100000));
+		sim_request(s, 1, REQUEST_TAKEOVER, 1, false);
+		sim_run(s, 8000000);
+		ck_assert_msg(sim_settle(s), "seed %d: %s", (int)seed, s->broken);
+		sim_free(s);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("core-past");
@@ -108,5 +154,7 @@ int main(void)
 
 	tcase_add_test(tc, the_past_cannot_speak);
 	tcase_add_test(tc, answers_are_counted);
+	tcase_add_test(tc, owed_before_it_is_written);
+	tcase_add_test(tc, owed_during_a_claim);
 	return core_suite_run(suite);
 }
