@@ -15,6 +15,8 @@
 enum {
 	RETRY_PAUSE_US = 4000,
 	RETRY_US = 500000, /* udev's probes of a device that has just been closed */
+	PEER_PAUSE_US = 500,
+	PEER_US = 300000,
 };
 
 static int64_t now_us(void)
@@ -54,6 +56,23 @@ static int set_role_patiently(const struct conf_drbd *d, enum drbd_role role, un
 	}
 }
 
+/*
+ * The peer's demotion comes by DRBD's connection, word of it by ours, which may
+ * be faster. DRBD 8.4, asked too early, sleeps for ping-timeout + 0.1 s before
+ * it looks again; so it is asked when it knows, or when that takes too long.
+ */
+static void await_peer_demotion(const struct conf_drbd *d, const struct drbd_status *now)
+{
+	int64_t until = now_us() + PEER_US;
+	struct drbd_status st = *now;
+
+	while (st.peer_role == DRBD_PRIMARY && now_us() < until) {
+		usleep(PEER_PAUSE_US);
+		if (drbd_query(d->minor, &st, NULL) < 0)
+			return;
+	}
+}
+
 static void name_holders(const struct conf_drbd *d, struct err *e)
 {
 	struct holders *h = calloc(1, sizeof(*h));
@@ -88,6 +107,8 @@ static enum outcome change_role(const struct conf_drbd *d, enum drbd_role role, 
 	}
 	if (r < 0)
 		return OUTCOME_FAILED; /* nothing was asked of it */
+	if (role == DRBD_PRIMARY)
+		await_peer_demotion(d, &st);
 	r = set_role_patiently(d, role, timeout_ms, &tries, e);
 	if (r == 0) {
 		snprintf(detail, size, "%s is %s%s", d->resource, drbd_role_name(role),
