@@ -12,9 +12,8 @@
 #    refused or reset reconnect makes the Linux client back off for 3 s and
 #    more) and never see a server without its export (a stale handle is an I/O
 #    error in the guest for good).
-#  - ganesha is ended by SIGTERM, as systemctl stop does; it then takes about
-#    2 s to shut down. With --kill it is SIGKILL, which the fs recovery backend
-#    survives. Both are measured.
+#  - ganesha is ended by SIGTERM, as systemctl stop does, and waited for. With
+#    --kill it is SIGKILL. Both are measured.
 #  - The recovery directory is on the mirrored filesystem, node id 0 on both
 #    nodes, as the usual guides say: without it no client could reclaim.
 #  - Configuration, lease and grace are nasd's own file for a cold start, but
