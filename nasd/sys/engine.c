@@ -192,7 +192,6 @@ static int read_boot_id(struct engine *e, struct err *err)
 static int open_all(struct engine *e, struct err *err)
 {
 	static const struct peer_link_ops ops = { peer_up, peer_down, peer_message };
-	struct journal_state states[CONF_GROUPS_MAX];
 	int ret = read_boot_id(e, err);
 
 	pthread_mutex_init(&e->journal_lock, NULL);
@@ -203,7 +202,7 @@ static int open_all(struct engine *e, struct err *err)
 	for (size_t i = 0; i < e->n_groups; i++)
 		e->groups[i].conf = &e->conf->groups[i];
 	/* first, since it keeps a second nasd out */
-	ret = engine_journal_open(e, states, err);
+	ret = engine_journal_open(e, err);
 	if (ret == 0)
 		ret = engine_history_open(e, err);
 	for (size_t i = 0; ret == 0 && i < e->n_groups; i++)
@@ -217,7 +216,7 @@ static int open_all(struct engine *e, struct err *err)
 	if (ret < 0)
 		return ret;
 	for (size_t i = 0; i < e->n_groups; i++) {
-		group_start(e->groups[i].core, engine_now_us(), &states[i]);
+		group_start(e->groups[i].core, engine_now_us(), &e->journal_states[i]);
 		egroup_settle(&e->groups[i]);
 	}
 	return 0;

@@ -89,6 +89,7 @@ static void step_done(void *arg)
 	group_step_done(g->core, engine_now_us(), &j->report, j->op, &j->err);
 	free(j);
 	egroup_settle(g);
+	engine_journal_compact(g->e);
 }
 
 static void run_step(struct egroup *g, const struct action *a)

@@ -96,7 +96,10 @@ struct engine {
 	struct lane *journal_lane;
 	struct journal_file *journal;
 	pthread_mutex_t journal_lock;
-	uint64_t journal_seq;      /* under journal_lock */
+	uint64_t journal_seq;      /* under journal_lock, as the next */
+	struct journal_state journal_states[CONF_GROUPS_MAX]; /* what the file says, by group */
+	atomic_ulong journal_len;  /* of the file */
+	bool compacting;
 	atomic_bool journal_bad;
 
 	struct peer_link *link;
@@ -129,8 +132,10 @@ void egroup_facts_monitor(struct egroup *g);
 /* engine_journal.c */
 /* Blocking; thread-safe. Sets seq and wall_us. */
 int engine_journal_write(struct engine *e, struct journal_rec *rec, struct err *err);
-/* Opens the journal, folds its records into states[] (one per group) and compacts it. */
-int engine_journal_open(struct engine *e, struct journal_state *states, struct err *err);
+/* Opens the journal, folds its records into journal_states, compacts it when it is long. */
+int engine_journal_open(struct engine *e, struct err *err);
+/* Compacts it when it has become very long, while no move would wait for that. */
+void engine_journal_compact(struct engine *e);
 
 /* engine_clients.c */
 int egroup_clients_open(struct egroup *g, struct err *err);

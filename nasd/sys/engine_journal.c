@@ -11,7 +11,15 @@
 #include "journal_line.h"
 #include "log.h"
 
-enum { COMPACT_ABOVE = 256 * 1024 };
+enum { COMPACT_ABOVE = 256 * 1024, COMPACT_RUNNING = 1024 * 1024 };
+
+/* What the records in the file add up to: what compaction keeps. */
+static void fold(struct engine *e, const struct journal_rec *rec)
+{
+	for (size_t i = 0; i < e->n_groups; i++)
+		if (!strcmp(e->groups[i].conf->name, rec->group))
+			journal_fold(&e->journal_states[i], rec);
+}
 
 int engine_journal_write(struct engine *e, struct journal_rec *rec, struct err *err)
 {
@@ -23,6 +31,9 @@ int engine_journal_write(struct engine *e, struct journal_rec *rec, struct err *
 	rec->wall_us = engine_wall_us();
 	n = journal_line_encode(rec, line, sizeof(line), err);
 	ret = n < 0 ? n : journal_file_append(e->journal, line, (size_t)n, err);
+	if (ret == 0)
+		fold(e, rec);
+	atomic_store(&e->journal_len, journal_file_length(e->journal));
 	pthread_mutex_unlock(&e->journal_lock);
 	if (ret < 0)
 		atomic_store(&e->journal_bad, true);
@@ -31,37 +42,93 @@ int engine_journal_write(struct engine *e, struct journal_rec *rec, struct err *
 	return ret;
 }
 
-static struct journal_state *state_of(struct engine *e, struct journal_state *states, const char *group)
+static int put_line(struct engine *e, struct journal_rec *rec, char *buf, size_t room, struct err *err)
 {
-	for (size_t i = 0; i < e->n_groups; i++)
-		if (!strcmp(e->groups[i].conf->name, group))
-			return &states[i];
-	return NULL;
+	rec->seq = ++e->journal_seq;
+	rec->wall_us = engine_wall_us();
+	return journal_line_encode(rec, buf, room, err);
 }
 
-static int compact(struct engine *e, const struct journal_state *states, struct err *err)
+static void fill_start(const struct engine *e, struct journal_rec *rec)
+{
+	memset(rec, 0, sizeof(*rec));
+	snprintf(rec->kind, sizeof(rec->kind), "start");
+	rec->owner = e->spec.self;
+	snprintf(rec->boot_id, sizeof(rec->boot_id), "%s", e->boot_id);
+	snprintf(rec->text, sizeof(rec->text), "%s", e->node_names[e->spec.self]);
+}
+
+/* A start record, and what all others add up to. Under journal_lock, or alone. */
+static int compact(struct engine *e, struct err *err)
 {
 	struct journal_rec recs[JOURNAL_SUMMARY_MAX];
-	size_t cap = CONF_GROUPS_MAX * (size_t)JOURNAL_SUMMARY_MAX * JOURNAL_LINE_MAX, len = 0;
+	size_t cap = (CONF_GROUPS_MAX * (size_t)JOURNAL_SUMMARY_MAX + 1) * JOURNAL_LINE_MAX, len;
 	AUTO_FREE char *buf = malloc(cap);
+	int w;
 
 	if (!buf)
 		return err_set(err, ERR_SYSTEM, ENOMEM, "journal", "no memory");
-	for (size_t i = 0; i < e->n_groups; i++) {
-		size_t n = journal_summary(&states[i], e->groups[i].conf->name, recs);
+	fill_start(e, &recs[0]);
+	w = put_line(e, &recs[0], buf, cap, err);
+	len = w < 0 ? 0 : (size_t)w;
+	for (size_t i = 0; w >= 0 && i < e->n_groups; i++) {
+		size_t n = journal_summary(&e->journal_states[i], e->groups[i].conf->name, recs);
 
-		for (size_t k = 0; k < n; k++) {
-			int w;
-
-			recs[k].seq = ++e->journal_seq;
-			recs[k].wall_us = engine_wall_us();
-			w = journal_line_encode(&recs[k], buf + len, cap - len, err);
-			if (w < 0)
-				return w;
-			len += (size_t)w;
+		for (size_t k = 0; w >= 0 && k < n; k++) {
+			w = put_line(e, &recs[k], buf + len, cap - len, err);
+			len += w < 0 ? 0 : (size_t)w;
 		}
 	}
-	return journal_file_rewrite(e->journal, buf, len, err);
+	return w < 0 ? w : journal_file_rewrite(e->journal, buf, len, err);
+}
+
+static void compact_fn(void *arg)
+{
+	struct engine *e = arg;
+	struct err err;
+	int ret;
+
+	err_clear(&err);
+	pthread_mutex_lock(&e->journal_lock);
+	ret = compact(e, &err);
+	/* when it failed: not again before the next record */
+	atomic_store(&e->journal_len, ret < 0 ? 0 : journal_file_length(e->journal));
+	pthread_mutex_unlock(&e->journal_lock);
+	if (ret < 0)
+		log_warn("the journal is long and could not be made shorter: %s: %s", err.where, err.msg);
+	if (journal_file_poisoned(e->journal))
+		atomic_store(&e->journal_bad, true);
+}
+
+static void compact_done(void *arg)
+{
+	struct engine *e = arg;
+
+	e->compacting = false;
+}
+
+/* A step would wait for it; one that is tried again and again may. */
+static bool may_compact(struct engine *e, unsigned long len)
+{
+	for (size_t i = 0; i < e->n_groups; i++) {
+		struct group_view v;
+
+		group_look(e->groups[i].core, &v);
+		if (v.state == GS_STANDBY || v.state == GS_ACTIVE)
+			continue;
+		if (len < 4 * COMPACT_RUNNING || (v.state != GS_ACTIVATING && v.state != GS_STANDING_DOWN))
+			return false;
+	}
+	return true;
+}
+
+void engine_journal_compact(struct engine *e)
+{
+	unsigned long len = atomic_load(&e->journal_len);
+
+	if (e->compacting || len < COMPACT_RUNNING || !may_compact(e, len))
+		return;
+	e->compacting = lane_submit(e->journal_lane, compact_fn, compact_done, e) == 0;
 }
 
 /* Records speak of nodes by index: read as the other node's they turn everything round. */
@@ -76,29 +143,25 @@ static int check_node(const struct engine *e, const struct journal_rec *r, struc
 	return -EINVAL;
 }
 
-static int fold_all(struct engine *e, const char *text, size_t len, struct journal_state *states,
-		    struct journal_scan *scan, struct err *err)
+static int fold_all(struct engine *e, const char *text, size_t len, struct journal_scan *scan, struct err *err)
 {
 	struct journal_rec rec;
 	int ret;
 
 	journal_scan_init(scan, text, len);
 	while ((ret = journal_scan_next(scan, &rec, err)) > 0) {
-		struct journal_state *s = state_of(e, states, rec.group);
-
 		ret = check_node(e, &rec, err);
 		if (ret < 0)
 			return ret;
 		e->journal_seq = rec.seq;
-		if (s)
-			journal_fold(s, &rec);
+		fold(e, &rec);
 	}
 	return ret;
 }
 
-int engine_journal_open(struct engine *e, struct journal_state *states, struct err *err)
+int engine_journal_open(struct engine *e, struct err *err)
 {
-	struct journal_rec start = { .kind = "start", .owner = e->spec.self };
+	struct journal_rec start;
 	struct journal_scan scan;
 	char path[CONF_PATH_MAX];
 	AUTO_FREE unsigned char *data = NULL;
@@ -107,14 +170,14 @@ int engine_journal_open(struct engine *e, struct journal_state *states, struct e
 
 	snprintf(path, sizeof(path), "%s/journal", e->spec.state_dir);
 	for (size_t i = 0; i < e->n_groups; i++)
-		journal_state_init(&states[i]);
+		journal_state_init(&e->journal_states[i]);
 	ret = journal_file_open(path, &e->journal, err);
 	if (ret < 0)
 		return ret;
 	ret = journal_file_read(e->journal, &data, &len, err);
 	if (ret < 0)
 		return ret;
-	ret = fold_all(e, (const char *)data, len, states, &scan, err);
+	ret = fold_all(e, (const char *)data, len, &scan, err);
 	if (ret < 0)
 		return ret;
 	if (scan.torn) {
@@ -123,12 +186,8 @@ int engine_journal_open(struct engine *e, struct journal_state *states, struct e
 		if (ret < 0)
 			return ret;
 	}
-	if (len > COMPACT_ABOVE) {
-		ret = compact(e, states, err);
-		if (ret < 0)
-			return ret;
-	}
-	snprintf(start.boot_id, sizeof(start.boot_id), "%s", e->boot_id);
-	snprintf(start.text, sizeof(start.text), "%s", e->node_names[e->spec.self]);
+	if (len > COMPACT_ABOVE)
+		return compact(e, err);
+	fill_start(e, &start);
 	return engine_journal_write(e, &start, err);
 }
