@@ -6,6 +6,7 @@
 #include "admin.h"
 #include "clock.h"
 #include "discover.h"
+#include "dump.h"
 #include "fds.h"
 #include "hooks.h"
 #include "msg.h"
@@ -18,6 +19,7 @@ static struct {
 	bool state_ready;        /* the tables are found, too */
 	struct fault why, state_why; /* when not */
 	struct fds fds;
+	struct state_text body;  /* of the answer that is being made */
 } commands;
 
 void commands_load(void)
@@ -151,6 +153,28 @@ static int run_restore(const struct msg_request *req, json_t *fields, struct fau
 	return ret;
 }
 
+/* Replies that the client has not acknowledged do not matter here, either: their
+ * slots' sequence ids are in the dump. */
+static int run_dump(const struct msg_request *req, json_t *fields, struct fault *fault)
+{
+	const struct state_counts *n = &commands.body.counts;
+	struct hooks_drain d;
+	int ret = hooks_drain(0, &d, fault);
+
+	(void)req;
+	if (ret == 0 && d.running)
+		ret = fault_set(fault, EBUSY, "%ld requests are running: drain first", d.running);
+	if (ret == 0)
+		ret = dump_state(&commands.body, fault);
+	json_object_set_new(fields, "bytes", json_integer((json_int_t)commands.body.len));
+	json_object_set_new(fields, "clients", json_integer((json_int_t)n->clients));
+	json_object_set_new(fields, "sessions", json_integer((json_int_t)n->sessions));
+	json_object_set_new(fields, "opens", json_integer((json_int_t)n->opens));
+	json_object_set_new(fields, "locks", json_integer((json_int_t)n->locks));
+	json_object_set_new(fields, "ranges", json_integer((json_int_t)n->ranges));
+	return ret;
+}
+
 static int run_export_add(const struct msg_request *req, json_t *fields, struct fault *fault)
 {
 	(void)fields;
@@ -194,13 +218,14 @@ static int (*const functions[MSG_OP_COUNT])(const struct msg_request *, json_t *
 	[MSG_COMMIT] = run_commit,
 	[MSG_RELEASE] = run_release,
 	[MSG_RESTORE] = run_restore,
+	[MSG_DUMP] = run_dump,
 	[MSG_EXPORT_ADD] = run_export_add,
 	[MSG_EXPORT_REMOVE] = run_export_remove,
 	[MSG_GRACE_START] = run_grace_start,
 	[MSG_GRACE_LIFT] = run_grace_lift,
 };
 
-char *commands_run(const char *line, size_t len)
+void commands_run(const char *line, size_t len, struct commands_answer *out)
 {
 	static struct msg_request req; /* large; one thread */
 	struct fault fault = {0};
@@ -208,6 +233,7 @@ char *commands_run(const char *line, size_t len)
 	int64_t start = clock_now_us();
 	int ret = fields ? msg_parse(line, len, &req, &fault) : fault_set(&fault, ENOMEM, "out of memory");
 
+	commands.body = (struct state_text){0};
 	if (ret == 0 && req.op != MSG_STATUS && !commands.ready)
 		ret = fault_set(&fault, ENOTSUP, "the module is off: %s", commands.why.text);
 	if (ret == 0 && req.op != MSG_STATUS)
@@ -216,5 +242,9 @@ char *commands_run(const char *line, size_t len)
 		ret = functions[req.op](&req, fields, &fault);
 	if (ret == 0)
 		json_object_set_new(fields, "run_us", json_integer(clock_now_us() - start));
-	return msg_answer(fields, ret < 0 ? &fault : NULL);
+	else
+		state_free(&commands.body);
+	out->line = msg_answer(fields, ret < 0 ? &fault : NULL);
+	out->body = commands.body.text;
+	out->body_len = commands.body.len;
 }

@@ -13,8 +13,14 @@
 void commands_load(void);
 void commands_started(void);
 
-/* Carries out a line; the answer is a line, to be freed. NULL: no memory. */
-char *commands_run(const char *line, size_t len);
+struct commands_answer {
+	char *line;      /* to be freed; NULL: no memory */
+	char *body;      /* to be freed; NULL: none */
+	size_t body_len;
+};
+
+/* Carries out a line. */
+void commands_run(const char *line, size_t len, struct commands_answer *out);
 
 /* How long to wait for the next line at most, in ms; -1: for ever. To be called
  * after each wait: it opens a gate that nobody speaks to. */

@@ -60,7 +60,7 @@ static int find_library(const char *name, struct library *lib, struct fault *fau
 	if (!lib->code.len || !lib->relro.len || !lib->data.len || !lib->notes.len)
 		return fault_set(fault, ENOENT, "%s lacks a segment", name);
 	/* what relocation made read-only is the beginning of the data segment */
-	if (!scan_within(&lib->data, lib->relro.addr, 1))
+	if (!scan_within(&lib->data, lib->relro.addr, lib->relro.len))
 		return fault_set(fault, ENOENT, "%s: RELRO is not in the data", name);
 	return 0;
 }
@@ -163,8 +163,10 @@ static int find_table(struct library *lib, const char *name, log_components_t co
 {
 	const struct table_key key = {&lib->code, name, component};
 	const struct scan_reader reader = reader_of(lib);
-	uintptr_t addr;
-	int ret = scan_object(&lib->data, &reader, is_table, &key, name ? name : "the session table", &addr,
+	/* variables are behind what relocation made read-only */
+	uintptr_t from = lib->relro.addr + lib->relro.len, to = lib->data.addr + lib->data.len, addr;
+	const struct scan_range variables = range_at(from, to - from);
+	int ret = scan_object(&variables, &reader, is_table, &key, name ? name : "the session table", &addr,
 			      fault);
 
 	if (ret == 0)

@@ -24,6 +24,7 @@ static const struct op_row {
 	[MSG_COMMIT] = {"commit", 0},
 	[MSG_RELEASE] = {"release", F_PATH},
 	[MSG_RESTORE] = {"restore", F_PATH},
+	[MSG_DUMP] = {"dump", 0},
 	[MSG_EXPORT_ADD] = {"export-add", F_ID | F_PATH},
 	[MSG_EXPORT_REMOVE] = {"export-remove", F_ID},
 	[MSG_GRACE_START] = {"grace-start", F_NODE},

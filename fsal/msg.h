@@ -9,8 +9,8 @@
  *     {"v":1,"ok":false,"errno":1,"error":"the gate is open"}
  *
  * A request has exactly the fields of its operation (see the table in msg.c);
- * anything else is refused, and an operation of another version is, too. A body
- * (the state of "load", of an answer to "dump") follows its line: "bytes" of it.
+ * anything else is refused, and an operation of another version is, too. An answer
+ * that has "bytes" is followed by a body of so many bytes.
  */
 #ifndef FSAL_MSG_H
 #define FSAL_MSG_H
@@ -22,7 +22,7 @@
 
 #include "fault.h"
 
-enum { MSG_VERSION = 1, MSG_LINE_MAX = 8192, MSG_PATH_MAX = 4096, MSG_BODY_MAX = 256 * 1024 * 1024 };
+enum { MSG_VERSION = 1, MSG_LINE_MAX = 8192, MSG_PATH_MAX = 4096 };
 
 enum msg_op {
 	MSG_STATUS = 1,    /* what the module can do, and what it does */
@@ -32,6 +32,7 @@ enum msg_op {
 	MSG_COMMIT,        /* the gate never opens again in this process */
 	MSG_RELEASE,       /* close the descriptors of the filesystem mounted on path */
 	MSG_RESTORE,       /* open them again, the filesystem being mounted on path */
+	MSG_DUMP,          /* what is known of the clients, as a body (fsal/state.h) */
 	MSG_EXPORT_ADD,    /* of the configuration file path, the export with that id */
 	MSG_EXPORT_REMOVE, /* the export with that id */
 	MSG_GRACE_START,   /* take over the client records of node node_id */

@@ -90,8 +90,8 @@ int scan_object(const struct scan_range *where, const struct scan_reader *rd, sc
 	for (size_t at = 0; at + WORD <= where->len; at += WORD) {
 		uintptr_t p = word_at(where, at);
 
-		/* an allocated object is aligned, and outside of the library */
-		if (p < 4096 || p % WORD || p == found || scan_within(where, p, 1))
+		/* an allocated object is aligned as malloc does */
+		if (p < 4096 || p % (2 * WORD) || p == found || scan_within(where, p, 1))
 			continue;
 		if (!match(rd, p, key))
 			continue;

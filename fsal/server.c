@@ -97,10 +97,14 @@ static bool run_lines(struct client *c)
 
 	while ((end = memchr(c->line, '\n', c->used))) {
 		size_t len = (size_t)(end - c->line);
-		char *answer = commands_run(c->line, len);
-		bool sent = answer && send_all(c->fd, answer, strlen(answer));
+		struct commands_answer a;
+		bool sent;
 
-		free(answer);
+		commands_run(c->line, len, &a);
+		sent = a.line && send_all(c->fd, a.line, strlen(a.line)) &&
+		       (!a.body || send_all(c->fd, a.body, a.body_len));
+		free(a.line);
+		free(a.body);
 		if (!sent)
 			return false;
 		c->used -= len + 1;

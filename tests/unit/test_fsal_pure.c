@@ -8,6 +8,7 @@
 #include "gate.h"
 #include "msg.h"
 #include "scan.h"
+#include "state.h"
 
 /* ---- scan: a library made of arrays */
 
@@ -109,7 +110,9 @@ static bool has_tag(const struct scan_reader *rd, uintptr_t addr, const void *ke
 
 START_TEST(object_is_found_once)
 {
-	static _Alignas(8) char one[8] = "thetag!", two[8] = "thetag!", other[8] = "other!!";
+	static _Alignas(16) char one[8] = "thetag!";
+	static _Alignas(16) char two[8] = "thetag!";
+	static _Alignas(16) char other[8] = "other!!";
 	uintptr_t data[] = {0, 7, 0xdeadbee8, (uintptr_t)other, (uintptr_t)one, (uintptr_t)one, 0};
 	struct scan_range where = range_of(data, sizeof(data));
 	struct fault f = {0};
@@ -329,6 +332,160 @@ START_TEST(msg_answers)
 }
 END_TEST
 
+/* ---- state */
+
+static const struct state_client_row a_client = {
+	.id = 0xfedcba9876543210U, .verifier = {1, 2, 3, 4, 5, 6, 7, 0xff},
+	.owner = {(const unsigned char *)"Linux NFSv4.2 x", 15}, .minor = 2, .pnfs_flags = 0x10000,
+	.server_addr = UINT32_MAX, .create_seq = 2, .uid = 0, .gid = 7, .stateid_counter = 99,
+	.reclaim_complete = true, .address = "::ffff:10.0.0.1",
+};
+static const uint32_t sequences[] = {0, 5, UINT32_MAX};
+static const struct state_session_row a_session = {
+	.id = "0123456789abcde", .fore = {0, 1, 2, 3, 4, 5}, .back = {6, 7, 8, 9, 10, 11},
+	.cb_program = 0x40000000, .n_slots = 3, .slots = sequences,
+};
+static const struct state_open_row an_open = {
+	.owner = {(const unsigned char *)"o", 1}, .handle = {(const unsigned char *)"handle", 6},
+	.other = "other-other", .seqid = 3, .access = 3, .deny = 0, .access_prev = 0xa, .deny_prev = 2,
+};
+static const struct state_range some_ranges[] = {{true, 0, 0}, {false, UINT64_MAX, 7}};
+static const struct state_lock_row a_lock = {
+	.owner = {(const unsigned char *)"", 0}, .handle = {(const unsigned char *)"handle", 6},
+	.other = "OTHER-OTHER", .open_other = "other-other", .seqid = 1, .n_ranges = 2, .ranges = some_ranges,
+};
+
+static void write_example(struct state_text *t)
+{
+	struct fault f = {0};
+
+	state_begin(t, 1700000000);
+	state_put_client(t, &a_client);
+	state_put_session(t, &a_session);
+	state_put_open(t, &an_open);
+	state_put_lock(t, &a_lock);
+	state_put_client(t, &a_client);
+	ck_assert_int_eq(state_end(t, &f), 0);
+}
+
+/* A sink that writes what it reads. */
+static int again_epoch(void *t, uint64_t epoch, struct fault *f)
+{
+	(void)f;
+	state_begin(t, epoch);
+	return 0;
+}
+static int again_client(void *t, const struct state_client_row *c, struct fault *f)
+{
+	(void)f;
+	state_put_client(t, c);
+	return 0;
+}
+static int again_session(void *t, const struct state_session_row *s, struct fault *f)
+{
+	(void)f;
+	state_put_session(t, s);
+	return 0;
+}
+static int again_open(void *t, const struct state_open_row *o, struct fault *f)
+{
+	(void)f;
+	state_put_open(t, o);
+	return 0;
+}
+static int again_lock(void *t, const struct state_lock_row *l, struct fault *f)
+{
+	return l->seqid == 77 ? fault_set(f, ENOLCK, "no") : (state_put_lock(t, l), 0);
+}
+
+static const struct state_sink again = {again_epoch, again_client, again_session, again_open, again_lock};
+static const struct state_sink nothing;
+
+START_TEST(state_round_trip)
+{
+	struct state_text one = {0}, two = {0};
+	struct fault f = {0};
+
+	write_example(&one);
+	ck_assert_msg(state_read(one.text, one.len, &again, &two, &f) == 0, "%s", f.text);
+	ck_assert_int_eq(state_end(&two, &f), 0);
+	ck_assert_str_eq(one.text, two.text);
+	ck_assert_uint_eq(one.counts.clients, 2);
+	ck_assert_uint_eq(one.counts.ranges, 2);
+	ck_assert_mem_eq(&one.counts, &two.counts, sizeof(one.counts));
+	ck_assert_uint_eq(one.len, strlen(one.text));
+	state_free(&one);
+	state_free(&two);
+}
+END_TEST
+
+/* Nothing but the whole text is taken: not a part of it, not with a byte too many
+ * or one that changed its kind. */
+START_TEST(state_malformed)
+{
+	struct state_text t = {0};
+	struct fault f = {0};
+
+	write_example(&t);
+	for (size_t len = 0; len < t.len; len++) {
+		char *copy = malloc(len + !len);
+
+		memcpy(copy, t.text, len);
+		ck_assert_int_eq(state_read(copy, len, &nothing, NULL, &f), -EPROTO);
+		free(copy);
+	}
+	for (size_t i = 0; i < t.len; i++) {
+		char was = t.text[i];
+
+		t.text[i] = '~';
+		/* an address may have it */
+		if (state_read(t.text, t.len, &nothing, NULL, &f) == 0)
+			ck_assert_msg(strchr(".:f10", was), "accepted ~ for %c at %zu", was, i);
+		t.text[i] = '\0';
+		ck_assert_int_eq(state_read(t.text, t.len, &nothing, NULL, &f), -EPROTO);
+		t.text[i] = was;
+	}
+	state_free(&t);
+}
+END_TEST
+
+START_TEST(state_refused)
+{
+	static const char *const texts[] = {
+		"nasd-state 2\nepoch 1\nend 2\n", "epoch 1\nend 1\n", "nasd-state 1\nend 1\n",
+		"nasd-state 1\nepoch 1\nend 3\n", "nasd-state 1\nepoch 1\nend 2\n\n",
+		"nasd-state 1\nepoch 1\nend 2\nend 3\n", "nasd-state 1\nepoch 01\nend 2\n",
+		"nasd-state 1\nepoch -1\nend 2\n", "nasd-state 1\nepoch 18446744073709551616\nend 2\n",
+		"nasd-state 1\nepoch 1 \nend 2\n", "nasd-state 1\nepoch  1\nend 2\n",
+		"nasd-state 1\nepoch 1\nopen 00 00 00 1 1 1 1 1\nend 3\n",
+		"nasd-state 1\nepoch 1\nclient 1 0102030405060708 00 1 0 0 0 0 0 0 2 0 -\nend 3\n",
+		"nasd-state 1\nepoch 1\nclient 1 0102030405060708 0 1 0 0 0 0 0 0 1 0 -\nend 3\n",
+		"nasd-state 1\nepoch 1\nclient 1 01020304050607 00 1 0 0 0 0 0 0 1 0 -\nend 3\n",
+		"nasd-state 1\nepoch 1\nclient 1 0102030405060708 00 1 0 0 0 0 4294967296 0 1 0 -\nend 3\n",
+		"nasd-state 1\nepoch 1\nclient 1 0102030405060708 0G 1 0 0 0 0 0 0 1 0 -\nend 3\n",
+		"nasd-state 1\nepoch 1\nclient 1 0102030405060708 00 1 0 0 0 0 0 0 1 0 - -\nend 3\n",
+	};
+	struct state_text t = {0}, into = {0};
+	struct state_lock_row l = a_lock;
+	struct fault f = {0};
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
+		ck_assert_msg(state_read(texts[i], strlen(texts[i]), &nothing, NULL, &f) == -EPROTO, "%s",
+			      texts[i]);
+	/* what the sink says is what comes back */
+	state_begin(&t, 1);
+	state_put_client(&t, &a_client);
+	state_put_session(&t, &a_session);
+	state_put_open(&t, &an_open);
+	l.seqid = 77;
+	state_put_lock(&t, &l);
+	ck_assert_int_eq(state_end(&t, &f), 0);
+	ck_assert_int_eq(state_read(t.text, t.len, &again, &into, &f), -ENOLCK);
+	state_free(&t);
+	state_free(&into);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("fsal pure");
@@ -347,6 +504,10 @@ int main(void)
 	tcase_add_test(t, msg_good);
 	tcase_add_test(t, msg_bad);
 	tcase_add_test(t, msg_answers);
+	tcase_add_test(t, state_round_trip);
+	tcase_add_test(t, state_malformed);
+	tcase_add_test(t, state_refused);
+	tcase_set_timeout(t, 60);
 	suite_add_tcase(s, t);
 	srunner_run_all(sr, CK_NORMAL);
 	failed = srunner_ntests_failed(sr);

@@ -4,7 +4,8 @@
 # usage: fsal-ask.pl SOCKET ITEM...
 # An item is a request ("gate reopen_ms=5000", "release path=/srv/x"), "sleep S",
 # or "run COMMAND" (its status and duration are printed in the form of an answer).
-# Prints one line per request: the answer, with "rtt_us" added by this program.
+# Prints one line per request: the answer, with "rtt_us" added by this program; a
+# body goes to standard error.
 use strict;
 use warnings;
 use IO::Socket::UNIX;
@@ -36,6 +37,12 @@ for my $item (@ARGV) {
 	print $sock "$line}\n";
 	my $answer = <$sock>;
 	die "the module closed the connection at: $line\n" unless defined $answer;
+	if ($answer =~ /"bytes":(\d+)/) {
+		my $got = read($sock, my $body, $1);
+
+		$got && $got == $1 or die "the body of $op is cut short\n";
+		print STDERR $body;
+	}
 	my $us = int((time - $start) * 1e6);
 	$answer =~ s/\}\n$/,"rtt_us":$us}\n/;
 	print $answer;
