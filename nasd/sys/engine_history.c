@@ -11,10 +11,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cleanup.h"
 #include "log.h"
+
+enum { FILE_MAX = 16 << 20 };
 
 struct line_job {
 	char path[CONF_PATH_MAX];
@@ -25,6 +28,16 @@ static void trim(struct engine *e)
 {
 	while (json_array_size(e->history) > HISTORY_MAX)
 		json_array_remove(e->history, 0);
+}
+
+/* A new file begins; the old one stays beside it for the curious. */
+static void rotate(const char *path)
+{
+	char old[CONF_PATH_MAX + 8];
+
+	snprintf(old, sizeof(old), "%s.old", path);
+	if (rename(path, old) < 0)
+		log_warn("%s: cannot be rotated: %s", path, strerror(errno));
 }
 
 int engine_history_open(struct engine *e, struct err *err)
@@ -52,23 +65,22 @@ int engine_history_open(struct engine *e, struct err *err)
 	}
 	free(line);
 	fclose(f);
-	if (lines > 10 * (size_t)HISTORY_MAX && json_array_size(e->history)) {
-		/* start a new file; the old one stays beside it for the curious */
-		char old[CONF_PATH_MAX + 8];
-
-		snprintf(old, sizeof(old), "%s.old", e->history_path);
-		if (rename(e->history_path, old) < 0)
-			log_warn("%s: cannot be rotated: %s", e->history_path, strerror(errno));
-	}
+	if (lines > 10 * (size_t)HISTORY_MAX && json_array_size(e->history))
+		rotate(e->history_path);
 	return 0;
 }
 
 static void write_line(void *arg)
 {
 	struct line_job *j = arg;
-	AUTO_CLOSE int fd = open(j->path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
+	AUTO_CLOSE int fd = -1;
 	size_t len = strlen(j->text);
+	struct stat st;
 
+	/* a server that dies again and again is a move each time */
+	if (stat(j->path, &st) == 0 && st.st_size > FILE_MAX)
+		rotate(j->path);
+	fd = open(j->path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
 	if (fd < 0 || write(fd, j->text, len) != (ssize_t)len)
 		log_warn("%s: cannot be written: %s", j->path, strerror(errno));
 }
