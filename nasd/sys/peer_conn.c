@@ -19,6 +19,7 @@
 
 #include "cleanup.h"
 #include "frame.h"
+#include "log.h"
 #include "peer_msg.h"
 
 enum {
@@ -181,13 +182,17 @@ static bool make_room(struct peer_conn *c, size_t more)
 int peer_conn_send(struct peer_conn *c, const struct peer_msg *msg)
 {
 	size_t need;
+	struct err e;
 	int len;
 
 	if (c->state != CONN_OPEN)
 		return -ENOTCONN;
-	len = peer_msg_encode(msg, c->payload, sizeof(c->payload), NULL);
-	if (len < 0)
+	err_clear(&e);
+	len = peer_msg_encode(msg, c->payload, sizeof(c->payload), &e);
+	if (len < 0) {
+		log_err("a message to the peer cannot be sent, report this bug: %s: %s", e.where, e.msg);
 		return -EINVAL;
+	}
 	need = (size_t)len + FRAME_HEADER_LEN;
 	if (c->out_len + need > QUEUE_MAX || !make_room(c, need)) {
 		peer_conn_fail(c, "it does not take what is sent to it");

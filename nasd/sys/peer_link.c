@@ -228,6 +228,9 @@ static void say_refused(struct peer_link *l, size_t slot, const char *address, c
 	if (!strcmp(s->reason, reason) &&
 	    (l->self != LISTENING_NODE || now - s->at_us < LINK_SAY_AGAIN_US))
 		return;
+	/* who connects may choose the words of the reason: not so often */
+	if (l->self == LISTENING_NODE && s->at_us && now - s->at_us < LINK_FLAP_US)
+		return;
 	snprintf(s->reason, sizeof(s->reason), "%s", reason);
 	s->at_us = now;
 	if (l->self == LISTENING_NODE)
