@@ -53,7 +53,9 @@ static enum outcome run_effect(struct step_job *j)
 		return o;
 	if (j->has_rec && engine_journal_write(j->g->e, &j->rec, &j->err) < 0)
 		return OUTCOME_FAILED;
-	if (j->step == STEP_EXPORT && j->op == OP_RUN &&
+	/* Also where the exports are only seen to be in place: a nasd that was
+	 * started again in between must not tickle whom it cut off long ago. */
+	if (j->step == STEP_EXPORT && (j->op == OP_RUN || j->replica) &&
 	    egroup_clients_choose(j->g, j->replica, &j->err) < 0)
 		return OUTCOME_FAILED;
 	o = effects_run(j->g->fx, j->step, j->op, j->report.message, &j->err);
