@@ -30,7 +30,6 @@ struct ctl_client {
 	struct ctl_request req;
 	bool running, told;       /* told: the daemon knows this handle */
 	bool in_callback;
-	void *data;
 	/* the conversation's end */
 	bool eof, closing, dead;
 	/* bytes */
@@ -380,16 +379,6 @@ void ctl_client_result_error(struct ctl_client *c, const struct err *e, json_t *
 		return;
 	queue_error(c, e, findings);
 	request_over(c);
-}
-
-void ctl_client_set_data(struct ctl_client *c, void *p)
-{
-	c->data = p;
-}
-
-void *ctl_client_data(const struct ctl_client *c)
-{
-	return c->data;
 }
 
 const struct ctl_request *ctl_client_request(const struct ctl_client *c)

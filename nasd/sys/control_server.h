@@ -69,10 +69,6 @@ void ctl_client_result_ok(struct ctl_client *client, json_t *data);
 /* findings: an array, borrowed, or NULL. */
 void ctl_client_result_error(struct ctl_client *client, const struct err *e, json_t *findings);
 
-/* A pointer for the caller's own use with this client. */
-void ctl_client_set_data(struct ctl_client *client, void *p);
-void *ctl_client_data(const struct ctl_client *client);
-
 /* The running request; NULL when none. */
 const struct ctl_request *ctl_client_request(const struct ctl_client *client);
 

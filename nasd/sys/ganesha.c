@@ -74,16 +74,6 @@ void ganesha_free(struct ganesha *g)
 	free(g);
 }
 
-const char *ganesha_log_path(const struct ganesha *g)
-{
-	return g->log_path;
-}
-
-int ganesha_pidfd(const struct ganesha *g)
-{
-	return g->server.pidfd;
-}
-
 /* ---- looking */
 
 static enum server_state state_of(enum phase p)

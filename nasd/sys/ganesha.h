@@ -15,8 +15,8 @@
  * warm again ("one process, one tenure"): stop it and start it afresh.
  *
  * All functions but ganesha_state block (bounded by the timeout they are given)
- * and are to be called by one thread at a time per group. ganesha_state and
- * ganesha_log_path are thread-safe.
+ * and are to be called by one thread at a time per group. ganesha_state is
+ * thread-safe.
  */
 #ifndef NASD_SYS_GANESHA_H
 #define NASD_SYS_GANESHA_H
@@ -101,11 +101,5 @@ enum outcome ganesha_clients(struct ganesha *g, unsigned *count, int64_t timeout
 
 /* Cheap: no D-Bus call, no wait. */
 void ganesha_state(struct ganesha *g, struct ganesha_state *out);
-
-const char *ganesha_log_path(const struct ganesha *g);
-
-/* Readable (POLLIN) when the server dies; -1 when there is none. Belongs to g
- * and changes with each start. */
-int ganesha_pidfd(const struct ganesha *g);
 
 #endif

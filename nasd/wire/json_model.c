@@ -121,12 +121,6 @@ json_t *facts_to_json(const struct facts *f)
 	return jf_write(&json_facts_table, f, NULL);
 }
 
-int facts_from_json(const json_t *obj, struct facts *f, struct err *err)
-{
-	memset(f, 0, sizeof(*f));
-	return jf_read(&json_facts_table, obj, f, err);
-}
-
 json_t *step_report_to_json(const struct step_report *r, const char *const node_names[2])
 {
 	json_t *obj = jf_write(&json_report_table, r, NULL);
@@ -139,49 +133,7 @@ json_t *step_report_to_json(const struct step_report *r, const char *const node_
 	return obj;
 }
 
-int step_report_from_json(const json_t *obj, const char *const node_names[2], struct step_report *r,
-			  struct err *err)
-{
-	const json_t *node = json_object_get(obj, "node");
-	const char *name = json_string_value(node);
-	int index = NODE_NONE, ret;
-	json_t *copy;
-
-	memset(r, 0, sizeof(*r));
-	if (!node_names || !node)
-		return jf_read(&json_report_table, obj, r, err);
-	if (name)
-		index = !strcmp(name, node_names[0]) ? 0 : !strcmp(name, node_names[1]) ? 1 : NODE_NONE;
-	if (!json_is_null(node) && index == NODE_NONE)
-		return err_set(err, ERR_INPUT, EPROTO, "node", "not the name of a node");
-	copy = json_copy((json_t *)obj);
-	if (!copy || json_object_set_new(copy, "node", json_integer(index))) {
-		json_decref(copy);
-		return err_set(err, ERR_SYSTEM, ENOMEM, "node", "cannot copy a step report");
-	}
-	ret = jf_read(&json_report_table, copy, r, err);
-	json_decref(copy);
-	return ret;
-}
-
-json_t *client_entry_to_json(const struct client_entry *e)
-{
-	return jf_write(&json_entry_table, e, NULL);
-}
-
-int client_entry_from_json(const json_t *obj, struct client_entry *e, struct err *err)
-{
-	memset(e, 0, sizeof(*e));
-	return jf_read(&json_entry_table, obj, e, err);
-}
-
 json_t *error_to_json(const struct err *e)
 {
 	return json_error_present(e) ? jf_write(&json_error_table, e, NULL) : json_null();
-}
-
-int error_from_json(const json_t *obj, struct err *e, struct err *err)
-{
-	memset(e, 0, sizeof(*e));
-	return json_is_null(obj) ? 0 : jf_read(&json_error_table, obj, e, err);
 }
