@@ -111,6 +111,8 @@ static void peer_message(const struct peer_msg *m, void *data)
 		log_warn("message %s about the unknown group '%s' passed over", msg_type_name(m->type), m->group);
 		return;
 	}
+	log_debug("%s: from the peer: %s, epoch %llu", g->conf->name, msg_type_name(m->type),
+		  (unsigned long long)m->epoch);
 	if (m->type == MSG_CLIENTS) {
 		egroup_clients_message(g, &m->u.clients);
 	} else if (m->type == MSG_CLIENTS_ACK) {

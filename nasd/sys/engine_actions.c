@@ -110,6 +110,7 @@ static void run_step(struct egroup *g, const struct action *a)
 	j->replica = v.first_activation;
 	j->report.step = j->step;
 	j->report.node = g->e->spec.self;
+	log_debug("%s: %s %s", g->conf->name, j->op == OP_RUN ? "run" : "look at", step_name(j->step));
 	if (j->step == STEP_ADDRESS_DEL)
 		egroup_announce_stop(g);
 	if (lane_submit(g->steps, step_fn, step_done, j) < 0)
@@ -381,6 +382,13 @@ static void finished(struct egroup *g, const struct action *a)
 	engine_control_changed(g->e);
 }
 
+static void send_message(struct egroup *g, const struct action *a)
+{
+	log_debug("%s: to the peer: %s, epoch %llu", g->conf->name, msg_type_name(a->u.msg.type),
+		  (unsigned long long)a->u.msg.epoch);
+	peer_link_send(g->e->link, &a->u.msg);
+}
+
 void egroup_drain(struct egroup *g)
 {
 	struct action *a = malloc(sizeof(*a)); /* large; one at a time */
@@ -391,7 +399,7 @@ void egroup_drain(struct egroup *g)
 		switch (a->type) {
 		case ACT_RUN: run_step(g, a); break;
 		case ACT_JOURNAL: write_record(g, a); break;
-		case ACT_SEND: peer_link_send(g->e->link, &a->u.msg); break;
+		case ACT_SEND: send_message(g, a); break;
 		case ACT_FACTS: collect_facts(g, a->u.facts.tag, a->u.facts.probe); break;
 		case ACT_SYNC_CLIENTS: egroup_clients_sync(g); break;
 		case ACT_REPORT: report(g, a); break;
