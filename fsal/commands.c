@@ -236,10 +236,11 @@ void commands_run(const char *line, size_t len, struct commands_answer *out)
 	commands.body = (struct state_text){0};
 	if (ret == 0 && req.op != MSG_STATUS && !commands.ready)
 		ret = fault_set(&fault, ENOTSUP, "the module is off: %s", commands.why.text);
-	if (ret == 0 && req.op != MSG_STATUS)
-		hooks_heard();
 	if (ret == 0)
 		ret = functions[req.op](&req, fields, &fault);
+	/* at its end: what takes long is not silence */
+	if (commands.ready && req.op != MSG_STATUS)
+		hooks_heard();
 	if (ret == 0)
 		json_object_set_new(fields, "run_us", json_integer(clock_now_us() - start));
 	else

@@ -156,4 +156,17 @@ note "$(($(now_ms) - start)) ms after the module's socket was there, $(field 0 l
 is "with the last RECLAIM_COMPLETE" "$(field 0 lifted_count)" 1
 write_end "a crash of ganesha" 0 11000
 is "the lock was reclaimed" "$(on nas1 /lab/fsal-lock.pl probe /srv/x/locked)" locked
+
+# ---- a build that is not known: off, with a reason, and NFS as without the module
+on nas1 sh -c 'kill -9 $(cat /run/g.pid)'
+while read -r id _; do
+	case $id in '' | '#'*) continue ;; esac
+	sed -i "s/$id/$(tr 0-9a-f 1-9a-f0 <<<"$id")/" "$LAB_STATE/node/nas1/fsal/libfsalnasd.so"
+done <"$top/fsal/known-builds"
+serve
+ask status "gate reopen_ms=5000" "export-remove id=1" >"$t_tmp/answers"
+is "an unknown build is not ready" "$(field 0 ready) $(field 0 state_ready)" "false false"
+check "and says why" grep -q "unknown build" "$t_tmp/answers"
+is "and refuses to act" "$(field 1 ok) $(field 2 ok)" "false false"
+check "but serves" wait_until 30 on vnode2 timeout 5 sh -c 'echo here >/mnt/x/here && sync /mnt/x/here'
 t_end
