@@ -96,7 +96,7 @@ judge_world() { # OWNER SINCE-SECONDS
 }
 
 one_case() { # ROW SIDE PHASE KIND
-	local row=$1 side=$2 phase=$3 kind=$4 source target node code began fired owner owner_side ms wall settle
+	local row=$1 side=$2 phase=$3 kind=$4 source target node code began fired owner owner_side ms wall settle since answered
 	is_settled || { wrong "not settled at the begin"; return; }
 	source=$(active) target=$(other "$source")
 	node=$source
@@ -122,6 +122,12 @@ one_case() { # ROW SIDE PHASE KIND
 	esac
 	answer_fits "$code" "$owner_side" ||
 		wrong "nasctl said $code: $(tail -n 2 "$t_tmp/answer" | tr '\n' ' ')"
+	if [ "$phase" = commit ] && [ "${kind%-*}" != kill ]; then
+		# Written or not, nobody was told: what a restart reads must lead to one owner too.
+		lab service "$node" nasd kill >/dev/null 2>&1
+		wait_until 40 is_ready || { wrong "did not settle after a restart: $(show_pair | tr '\n' '|')"; return; }
+		owner=$(active)
+	fi
 	judge_journals "$owner"
 	judge_world "$owner" "$since"
 	writes_on faults 20 || wrong "the client does not write on"
