@@ -167,6 +167,8 @@ static void forget_unwritten(struct group_core *g, struct journal_rec *u)
 
 static void keep_unwritten(struct group_core *g, int64_t now, const struct journal_rec *rec)
 {
+	bool claimed, commit;
+
 	g->rewrite_at = now + REWRITE_US;
 	if (!find_unwritten(g, rec)) {
 		if (g->n_unwritten == UNWRITTEN_MAX) /* the newest counts */
@@ -175,7 +177,9 @@ static void keep_unwritten(struct group_core *g, int64_t now, const struct journ
 	}
 	program_hold(g, now);
 	/* a promise to the peer whose record could not be written is not made yet */
-	if (group_drop_message(g, MSG_CLAIMED) | group_drop_message(g, MSG_COMMIT))
+	claimed = group_drop_message(g, MSG_CLAIMED);
+	commit = group_drop_message(g, MSG_COMMIT);
+	if (claimed || commit)
 		g->peer.epoch = 0;
 }
 
