@@ -70,11 +70,11 @@ START_TEST(garbage_and_stalls)
 	stall = connect_raw(&x);
 	fds[0] = connect_raw(&x);
 	ck_assert_int_eq(send(fds[0], "GET / HTTP/1.0\r\n\r\n", 18, 0), 18);
-	run_for(&x, 200);
+	RUN_UNTIL(&x, lines_with(&x, "turned away"), 2000);
 	ck_assert_int_eq(lines_with(&x, "turned away"), 1);
 	ck_assert_ptr_nonnull(strstr(x.lines[0], "handshake failed"));
 	close(fds[0]);
-	run_for(&x, 3200);
+	RUN_UNTIL(&x, lines_with(&x, "not finished in time"), 5000);
 	ck_assert_int_eq(lines_with(&x, "not finished in time"), 1);
 	close(stall);
 	/* More silent ones than there is room for; the peer gets in all the same. */
