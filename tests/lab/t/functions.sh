@@ -193,10 +193,15 @@ make_active() {
 	[ "$(active)" = "$1" ] || die "$1 did not become active"
 }
 
-# What the journal on disk says: "OWNER-INDEX EPOCH" of the newest owner record.
+# What the journal on disk says: "OWNER-INDEX EPOCH" of the newest owner record
+# that no abort of its own transaction has taken back (nasd/core/journal.h).
 journal_owner() {
-	sed -n 's/^[0-9a-f]* //p' "$(journal_of "$1")" |
-		jq -r 'select(.kind == "owner") | "\(.owner) \(.epoch)"' | sort -s -n -k2 | tail -n 1
+	sed -n 's/^[0-9a-f]* //p' "$(journal_of "$1")" | jq -r -n 'reduce inputs as $r ({now: null, before: null};
+		if $r.kind == "owner" and (.now == null or $r.epoch >= .now.epoch) then
+			(if .now and $r.epoch > .now.epoch then .before = .now else . end) | .now = $r
+		elif $r.kind == "abort" and .now and .before and $r.epoch == .now.epoch then
+			.now = .before | .before = null
+		else . end) | .now | "\(.owner) \(.epoch)"'
 }
 
 # ---- what the node really does, sampled all along
