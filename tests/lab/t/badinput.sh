@@ -44,10 +44,21 @@ unclear() { # FILE
 	done <"$1"
 }
 
+# In a node the checkout may be hidden (it has a /tmp of its own): what is thrown
+# goes through the node's share.
+share() {
+	local n
+	for n in $NODES; do
+		rm -rf "${LAB_STATE:?}/node/$n/badinput"
+		mkdir "$LAB_STATE/node/$n/badinput"
+		cp -r "$t_dir/throw.pl" "$corpus/control" "$corpus/peer" "$LAB_STATE/node/$n/badinput/"
+	done
+}
+
 throw() { # NODE ARG...
 	local n=$1
 	shift
-	on "$n" perl "$t_dir/throw.pl" "$@"
+	on "$n" perl /lab/badinput/throw.pl "${@/#"$corpus"//lab/badinput}"
 }
 
 requests() { # SOCKET
@@ -107,6 +118,7 @@ for n in $NODES; do
 	! on "$(other "$n")" nc -z "$n-repl" $port || listening="$listening $n"
 done
 [ -n "$listening" ] || die "no node listens on port $port"
+share
 before=$(fingerprint)
 requests control.sock
 requests status.sock

@@ -242,22 +242,23 @@ sampler_stop() {
 	done
 }
 
-# Facts that held on both nodes at once: on one node at two successive looks
-# less than half a second apart, on the other at a look between these. Prints
-# them, a line each; status 1 when there are any.
+# Facts that held on both nodes at once: a whole look of one node (from the time
+# before it to the time after it) lies between two successive looks of the other,
+# less than half a second apart, and all three say yes. A look takes long on a
+# busy machine, so nothing less is proof. Prints them, a line each; status 1 when
+# there are any.
 sampler_overlaps() { # SINCE-SECONDS [of: 1 Primary, 2 mounted, 3 address]
 	local a
 	for a in $NODES; do
-		awk -v a="$a" -v since="$1" -v of="${2:-123}" 'BEGIN { split("Primary,mounted,address", what, ",") }
+		awk -v since="$1" -v of="${2:-123}" 'BEGIN { split("Primary,mounted,address", what, ",") }
 			NF != 3 { next }
-			NR == FNR { t[++n] = ($1 + $2) / 2; s[n] = $3; next }
+			NR == FNR { from[++n] = $1; to[n] = $2; s[n] = $3; next }
 			{
-				at = ($1 + $2) / 2
-				while (i < n && t[i + 1] <= at) i++
-				if (i < 1 || i >= n || at < since || t[i + 1] - t[i] > 0.5) next
+				while (i < n && to[i + 1] <= $1) i++
+				if (i < 1 || i >= n || $1 < since || $2 > from[i + 1] || from[i + 1] - to[i] > 0.5) next
 				for (k = 1; k <= 3; k++)
 					if (index(of, k) && substr($3, k, 1) == 1 && substr(s[i], k, 1) == 1 && substr(s[i + 1], k, 1) == 1) {
-						printf "%s on both nodes at %.3f\n", what[k], at
+						printf "%s on both nodes at %.3f\n", what[k], $1
 						bad = 1
 					}
 			}
