@@ -75,25 +75,7 @@ static int unsent(int fd)
 	return bytes;
 }
 
-/*
- * Leaving repair mode sends a window probe (net/ipv4/tcp.c, do_tcp_setsockopt),
- * and a probe is answered at once. It also takes SO_REUSEADDR away; that is put
- * back, or what is left of the connection would keep the next server from the
- * port. Not being allowed to (no CAP_NET_ADMIN) costs time only.
- */
-static void ask_for_ack(int fd)
-{
-	int on = TCP_REPAIR_ON, off = TCP_REPAIR_OFF, reuse;
-	socklen_t size = sizeof(reuse);
-
-	if (getsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &reuse, &size) < 0 ||
-	    setsockopt(fd, IPPROTO_TCP, TCP_REPAIR, &on, sizeof(on)) < 0)
-		return;
-	setsockopt(fd, IPPROTO_TCP, TCP_REPAIR, &off, sizeof(off));
-	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &reuse, sizeof(reuse));
-}
-
-void conns_unsent(bool ask, size_t *connections, uint64_t *bytes)
+void conns_unsent(size_t *connections, uint64_t *bytes)
 {
 	*connections = 0;
 	*bytes = 0;
@@ -108,8 +90,6 @@ void conns_unsent(bool ask, size_t *connections, uint64_t *bytes)
 			} else if (n > 0) {
 				++*connections;
 				*bytes += (uint64_t)n;
-				if (ask)
-					ask_for_ack((int)i * 8 + b);
 			}
 		}
 	pthread_mutex_unlock(&conns.lock);

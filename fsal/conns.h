@@ -8,7 +8,6 @@
 #ifndef FSAL_CONNS_H
 #define FSAL_CONNS_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,9 +16,9 @@ size_t conns_count(void);
 
 /*
  * Connections with bytes that the client has not acknowledged, and how many. A
- * client may delay its acknowledgement by 40 ms and more; ask makes it answer at
- * once (Linux: at most every 500 ms, net.ipv4.tcp_invalid_ratelimit).
+ * client may delay its acknowledgement by 40 ms. (No TCP_REPAIR to provoke one:
+ * while it is on, other threads' reads of that socket fail with EPERM.)
  */
-void conns_unsent(bool ask, size_t *connections, uint64_t *bytes);
+void conns_unsent(size_t *connections, uint64_t *bytes);
 
 #endif

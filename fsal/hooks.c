@@ -307,7 +307,7 @@ bool hooks_tick(void)
 
 /* held is read first: it only grows while closed, and each one is in flight, so
  * equality says that nothing else was when in_flight was read. */
-static bool look(struct hooks_drain *out, bool *asked)
+static bool look(struct hooks_drain *out)
 {
 	pthread_mutex_lock(&hooks.lock);
 	out->held = hooks.gate.n_held;
@@ -315,20 +315,18 @@ static bool look(struct hooks_drain *out, bool *asked)
 	out->running = atomic_load(&hooks.in_flight) - (long)out->held;
 	if (out->running)
 		return false;
-	conns_unsent(!*asked, &out->unsent_connections, &out->unsent_bytes);
-	*asked = true;
+	conns_unsent(&out->unsent_connections, &out->unsent_bytes);
 	return !out->unsent_bytes;
 }
 
 int hooks_drain(int64_t timeout_us, struct hooks_drain *out, struct fault *fault)
 {
 	int64_t start = clock_now_us();
-	bool asked = timeout_us == 0;
 
 	*out = (struct hooks_drain){0};
 	if (!atomic_load(&hooks.closed))
 		return fault_set(fault, EPERM, "the gate is open");
-	while (!(out->drained = look(out, &asked)) && clock_now_us() - start < timeout_us)
+	while (!(out->drained = look(out)) && clock_now_us() - start < timeout_us)
 		nanosleep(&(struct timespec){.tv_nsec = DRAIN_POLL_US * 1000L}, NULL);
 	out->took_us = clock_now_us() - start;
 	return 0;

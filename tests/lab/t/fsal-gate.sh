@@ -51,12 +51,15 @@ serve() {
 
 # The writers in the background; their report goes to $t_tmp/writers.
 write_begin() { # SECONDS LONG-MS
+	on vnode2 sh -c 'rm -f /run/w[1-4]'
 	on vnode2 /lab/fsal-write.pl /mnt/x 4 "$1" "$2" >"$t_tmp/writers" 2>&1 &
 	writers=$!
-	sleep 1
+	wait_until 20 on vnode2 sh -c 'test -e /run/w1 -a -e /run/w2 -a -e /run/w3 -a -e /run/w4' ||
+		die "the writers do not write: $(cat "$t_tmp/writers")"
 }
 
-write_end() { # WHAT WANTED-LONG MAX-MS
+# A loaded machine makes long writes of its own: how many is a pattern.
+write_end() { # WHAT LONG-PATTERN MAX-MS
 	wait $writers || fail "$1: the writers" "$(cat "$t_tmp/writers")"
 	sed 's/^/      /' "$t_tmp/writers"
 	check "$1: no error, all blocks read back" grep -q '^verified' "$t_tmp/writers"
@@ -80,13 +83,13 @@ on vnode2 sh -c 'mkdir -p /mnt/x; mount -t nfs4 -o vers=4.2,hard,proto=tcp nas1:
 # ---- one second behind the gate
 write_begin 5 300
 before=$(threads)
-ask "gate reopen_ms=8000" "drain timeout_ms=100" "sleep 1" status thaw status >"$t_tmp/answers"
+ask "gate reopen_ms=8000" "drain timeout_ms=300" "sleep 1" status thaw status >"$t_tmp/answers"
 note "drain $(field 1 us) us, held $(field 2 held), thaw $(field 3 run_us) us"
 is "the drain is done" "$(field 1 drained)" true
 is "nothing but what is held is in flight" "$(field 2 in_flight)" "$(field 2 held)"
 check "requests were held" test "$(field 2 held)" -ge 4
 is "all went on" "$(field 3 resumed)" "$(field 2 held)"
-write_end "one second gated" 1 1400
+write_end "one second gated" "[1-3]" 1400
 note "threads before $before, after $(threads)"
 
 # ---- ten short ones: what a gate costs by itself
@@ -105,7 +108,7 @@ ask "gate reopen_ms=600" >/dev/null
 sleep 1.5
 ask status >"$t_tmp/answers"
 is "the gate opened by itself" "$(field 0 gate) $(field 0 expired_count)" "open 1"
-write_end "an abandoned gate" 1 1200
+write_end "an abandoned gate" "[1-3]" 1200
 
 # ---- unmounted and mounted again under the clients, state kept
 on vnode2 sh -c '/lab/fsal-lock.pl hold /mnt/x/locked 100 </dev/null >/dev/null 2>&1 &'

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 # SPDX-License-Identifier: LGPL-3.0-or-later
 # Writers for the tests of the ganesha module: each appends numbered 4 KiB blocks
-# with O_SYNC and counts. usage: fsal-write.pl DIR WRITERS SECONDS [LONG-MS]
+# with O_SYNC and counts; /run/wN is there from the first write on. usage: fsal-write.pl DIR WRITERS SECONDS [LONG-MS]
 # Prints per writer: "writer N: writes W, errors E, long L, longest MS", where long
 # counts the writes over LONG-MS (200); then reads the files back and prints
 # "verified" or what is wrong.
@@ -33,6 +33,7 @@ for my $n (1 .. $writers) {
 		if (defined $got && $got == 4096) { $writes++ } else { $errors++ }
 		$long++ if $ms > $long_ms;
 		$longest = $ms if $ms > $longest;
+		open(my $sign, '>', "/run/w$n") if $writes == 1;
 	}
 	$errors++ unless close $f;
 	printf "writer %d: writes %d, errors %d, long %d, longest %.1f\n", $n, $writes, $errors, $long, $longest;
