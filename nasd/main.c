@@ -138,7 +138,7 @@ static int serve(const struct options *o, const struct conf *conf, int self, str
 	log_notice("nasd %s on %s, configuration %.12s", NASD_VERSION, conf->nodes[self].name, conf->hash);
 	ret = sd_event_loop(event);
 	sd_notify(0, "STOPPING=1");
-	log_notice("nasd ends; the service goes on as it is");
+	log_notice("nasd ends; the service is left as it is");
 	if (engine_free(engine) < 0) {
 		log_warn("a worker hangs in the kernel (a disk that does not answer?) and is left behind");
 		_exit(ret < 0 ? 1 : 0); /* its thread still uses all there is */

@@ -222,7 +222,9 @@ static void journal_lost(struct group_core *g, int64_t now, const struct journal
 	} else if (g->state == GS_PREPARED && !strcmp(rec->kind, "prepared")) {
 		group_drop_message(g, MSG_PREPARED);
 		target_warm_failed(g, now, e);
-	} else if (!strcmp(rec->kind, "owner") || !strcmp(rec->kind, "abort") || !strcmp(rec->kind, "active")) {
+	} else if (!strcmp(rec->kind, "owner") || !strcmp(rec->kind, "active") ||
+		   (!strcmp(rec->kind, "abort") && g->commit_tried)) {
+		/* an abort that no commitment went before is presumed anyway */
 		keep_unwritten(g, now, rec);
 	}
 }

@@ -91,6 +91,7 @@ struct group_core {
 	int64_t freeze_began;
 	bool awaiting_done;        /* source: committed, DONE not heard */
 	bool send_done;            /* target: DONE owed to the source once active */
+	bool commit_tried;         /* the commitment's record was handed out and may be on the disk */
 	bool rolling_back;         /* the running activation undoes a switchover */
 	bool said_serving;         /* in the last HELLO */
 

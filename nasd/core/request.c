@@ -222,6 +222,11 @@ static void refuse(struct group_core *g, const struct group_request *req, const 
 
 void group_request(struct group_core *g, int64_t now, const struct group_request *req)
 {
+	if (g->gather.active && g->gather.req.kind == REQUEST_CHECK && req->kind != REQUEST_CHECK) {
+		/* anybody may look; that must not keep an operator from acting */
+		g->gather.active = false;
+		refuse(g, &g->gather.req, "a request that changes something came first", "ask again");
+	}
 	if (g->gather.active || (g->req_open && req->kind != REQUEST_CHECK)) {
 		refuse(g, req, "another request is being worked on", "wait for it to end: nasctl status");
 		return;
@@ -237,6 +242,9 @@ void group_request(struct group_core *g, int64_t now, const struct group_request
 	if (req->kind == REQUEST_SWITCHOVER && req->target == g->j.owner && g->j.epoch) {
 		if (g->state == GS_ACTIVE || (g->peer_hello && g->peer.active))
 			request_reply(g, req, true, NULL, "it is active there already", false);
+		else if (req->target != g->cfg.self && !g->peer_up)
+			refuse(g, req, "that node owns the group, and its nasd is not connected",
+			       "check nasd there and the network between the nodes");
 		else
 			refuse(g, req, "that node owns the group but does not serve it yet",
 			       "see 'nasctl status' there");

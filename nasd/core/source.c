@@ -29,6 +29,7 @@ void source_begin(struct group_core *g, int64_t now, const struct group_request 
 	request_open(g, check_began, req);
 	g->abort_pending = false;
 	g->freeze_began = 0;
+	g->commit_tried = false;
 	g->txn_epoch = group_new_epoch(g);
 	group_begin_log(g, check_began, SWITCH_SWITCHOVER, g->txn_epoch, g->cfg.self, req->target, req->by);
 	group_core_report(g, STEP_CHECK, check_began, now, OUTCOME_DONE, "every precondition holds");
@@ -86,7 +87,7 @@ void source_clients_synced(struct group_core *g, int64_t now, bool ok, const str
 		source_abort(g, now, e);
 		return;
 	}
-	enter(g, now, SRC_RELEASE, 0);
+	enter(g, now, SRC_RELEASE, g->cfg.freeze_us);
 	g->freeze_began = now;
 	program_start(g, now, PURPOSE_RELEASE, program_release, false);
 }
@@ -112,6 +113,7 @@ void source_released(struct group_core *g, int64_t now)
 static void commit_failed(struct group_core *g, int64_t now, const struct err *e)
 {
 	g->src = SRC_RELEASE;
+	g->commit_tried = true;
 	source_abort(g, now, e);
 }
 
@@ -181,8 +183,14 @@ void source_tick(struct group_core *g, int64_t now)
 
 	if (g->state != GS_SWITCHING || !g->phase_deadline || now < g->phase_deadline)
 		return;
-	err_set(&e, ERR_TIMEOUT, ETIMEDOUT, g->src == SRC_PREPARE ? "reserve" : "clients",
-		"%s did not answer in time", group_node_name(g, group_peer_index(g)));
-	err_remedy(&e, "see nasd's log there");
+	g->phase_deadline = 0;
+	if (g->src == SRC_RELEASE) { /* back as soon as the step that hangs has returned */
+		err_set(&e, ERR_TIMEOUT, ETIMEDOUT, "freeze", "releasing takes longer than limits.freeze allows");
+		err_remedy(&e, "see the timeline for the slow step: nasctl timeline");
+	} else {
+		err_set(&e, ERR_TIMEOUT, ETIMEDOUT, g->src == SRC_PREPARE ? "reserve" : "clients",
+			"%s did not answer in time", group_node_name(g, group_peer_index(g)));
+		err_remedy(&e, "see nasd's log there");
+	}
 	source_abort(g, now, &e);
 }

@@ -51,8 +51,13 @@ static enum outcome run_effect(struct step_job *j)
 		o = injected(j, false, o);
 	if (o != OUTCOME_DONE)
 		return o;
-	if (j->has_rec && engine_journal_write(j->g->e, &j->rec, &j->err) < 0)
-		return OUTCOME_FAILED;
+	/* An intent is for people: after a restart the world is looked at, so a
+	 * journal that cannot be written must not keep a node from standing down or
+	 * from rolling back. The records that count are the core's own. */
+	if (j->has_rec && engine_journal_write(j->g->e, &j->rec, &j->err) < 0) {
+		log_warn("%s: the intent to %s was not written: %s", j->g->conf->name, step_name(j->step), j->err.msg);
+		err_clear(&j->err);
+	}
 	/* Also where the exports are only seen to be in place: a nasd that was
 	 * started again in between must not tickle whom it cut off long ago. */
 	if (j->step == STEP_EXPORT && (j->op == OP_RUN || j->replica) &&
