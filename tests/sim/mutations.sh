@@ -43,8 +43,8 @@ late-reply|request.c|s/if (g->req_open && now >= g->req_deadline)/if (false)/|a 
 claim-served|claim.c|s/^\tif (g->state != GS_STANDBY)$/\tif (false)/|a claim is agreed to by a node that serves
 no-proof|claim.c|s/^\tif (!req->peer_confirmed_dead) {/\tif (false) {/|takeover without proof
 proof-of-the-living|claim.c|s/^\t\tif (req->peer_confirmed_dead) {/\t\tif (false) {/|an operator's word against a living peer counts
-claim-unwritten|group.c|s/if (group_drop_message(g, MSG_CLAIMED) |.*/if (false)/|agreed to a claim without a record
-commit-unwritten|group.c|s/ | group_drop_message(g, MSG_COMMIT))/)/|a COMMIT outlives its record's failure
+claim-unwritten|group.c|s/claimed = group_drop_message(g, MSG_CLAIMED);/claimed = false;/|agreed to a claim without a record
+commit-unwritten|group.c|s/commit = group_drop_message(g, MSG_COMMIT);/commit = false;/|a COMMIT outlives its record's failure
 owed-after-claim|claim.c|s/^\tgroup_hand_over_if_owed(g);//|what is owed is forgotten after a refused claim
 both-refused|claim.c|s/g->state == GS_CLAIMING && g->cfg.self == 1 &&/false \&\&/|two claims at the same time refuse each other
 done-once|peer.c|s/if (first && g->awaiting_done && h->epoch == g->j.epoch)/if (false)/|a lost DONE is not asked for again
