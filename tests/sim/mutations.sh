@@ -60,7 +60,7 @@ begin-unwritten|group.c|s/group_drop_message(g, MSG_PREPARE);/(void)0;/;s/if (g-
 old-owner|journal.c|/the past does not speak/{s/.*/\t\t;/}|an older owner record overrides
 summary-forgets|journal.c|s/if (s->max_epoch > s->epoch)/if (false)/|compaction forgets the aborted epochs
 summary-boot|journal.c|s/memcpy(r->boot_id, s->owner_boot/memset(r->boot_id, 0/;s/memset(r->boot_id, 0, sizeof(r->boot_id));/r->boot_id[0] = 0;/|compaction forgets the boot
-endless-freeze|source.c|s/if (now - g->freeze_began > g->cfg.freeze_us) {/if (false) {/|the freeze has no limit
+endless-freeze|source.c|s/if (now - g->freeze_began > g->cfg.freeze_us) {/if (false) {/;s/SRC_RELEASE, g->cfg.freeze_us)/SRC_RELEASE, 0)/|the freeze has no limit
 patient|program.c|/^static void overdue/,/^}/s/if (g->state == GS_SWITCHING)/if (false)/|an overdue step is not rolled back
 blind-monitor|group.c|s/if (g->state == GS_ACTIVE && f->server == SERVER_DOWN)/if (false)/|a dead server is not noticed
 said-once|group.c|s/if (g->state == GS_STANDBY && group_may_serve(g) != g->said_serving)/if (false)/|a standby that is free now does not say so
