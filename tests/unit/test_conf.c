@@ -50,7 +50,7 @@ START_TEST(lab_values)
 
 	ck_assert_str_eq(c->cluster.name, "demo");
 	ck_assert_uint_eq(c->cluster.heartbeat_interval_us, 200000);
-	ck_assert_uint_eq(c->cluster.dead_after_us, 600000);
+	ck_assert_uint_eq(c->cluster.dead_after_us, 2000000);
 	ck_assert_uint_eq(c->cluster.peer_port, 7790);
 	ck_assert_int_eq(conf_node_index(c, "nas1"), 0);
 	ck_assert_int_eq(conf_node_index(c, "nas2"), 1);
