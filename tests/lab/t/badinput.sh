@@ -55,14 +55,25 @@ share() {
 	done
 }
 
+# What is thrown, where every node finds it.
+lay_out() {
+	local n
+	for n in $NODES; do
+		mkdir -p "$LAB_STATE/node/$n/badinput"
+		cp -r "$t_dir/throw.pl" "$corpus/control" "$corpus/peer" "$LAB_STATE/node/$n/badinput/"
+		at_end "rm -rf '$LAB_STATE/node/$n/badinput'"
+	done
+}
+
 throw() { # NODE ARG...
 	local n=$1
 	shift
-	on "$n" perl /lab/badinput/throw.pl "${@/#"$corpus"//lab/badinput}"
+	# shellcheck disable=SC2016
+	on "$n" sh -c 'cd /lab/badinput && exec perl throw.pl "$@"' sh "$@"
 }
 
 requests() { # SOCKET
-	throw "$a" unix "/run/nasd/$1" "$corpus"/control/* >"$t_tmp/out" 2>&1 || {
+	throw "$a" unix "/run/nasd/$1" control >"$t_tmp/out" 2>&1 || {
 		fail "$1 takes requests" "$(tail -n 2 "$t_tmp/out")"
 		return
 	}
@@ -110,6 +121,7 @@ configurations() {
 
 requires jq awk perl
 lab_begin
+lay_out
 probe_begin bad vnode2 --lock 0-99
 a=$(active)
 # One of the two listens, the other dials.
@@ -124,8 +136,8 @@ requests control.sock
 requests status.sock
 check "fifty cut requests, two hundred idle connections" hang_ups
 untouched "hang-ups"
-peer_port tcp "the corpus, plain" "$corpus"/peer/*
-peer_port tls "the corpus after a ClientHello" "$corpus"/peer/*
+peer_port tcp "the corpus, plain" peer
+peer_port tls "the corpus after a ClientHello" peer
 peer_port random "random bytes" "$count"
 configurations
 check "the client was clean to the end" lab guest probe stop bad

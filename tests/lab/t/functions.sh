@@ -242,11 +242,10 @@ sampler_stop() {
 	done
 }
 
-# Facts that held on both nodes at once: a whole look of one node (from the time
-# before it to the time after it) lies between two successive looks of the other,
-# less than half a second apart, and all three say yes. A look takes long on a
-# busy machine, so nothing less is proof. Prints them, a line each; status 1 when
-# there are any.
+# Facts that held on both nodes at once: on one node at every look from one that
+# had ended before the other node's look began to one that began after it had
+# ended, within 0.6 s. (A look takes as long as the node's CPU is busy elsewhere:
+# its two times say when it may have been.) Prints them; status 1 when there are any.
 sampler_overlaps() { # SINCE-SECONDS [of: 1 Primary, 2 mounted, 3 address]
 	local a
 	for a in $NODES; do
@@ -255,12 +254,16 @@ sampler_overlaps() { # SINCE-SECONDS [of: 1 Primary, 2 mounted, 3 address]
 			NR == FNR { from[++n] = $1; to[n] = $2; s[n] = $3; next }
 			{
 				while (i < n && to[i + 1] <= $1) i++
-				if (i < 1 || i >= n || $1 < since || $2 > from[i + 1] || from[i + 1] - to[i] > 0.5) next
-				for (k = 1; k <= 3; k++)
-					if (index(of, k) && substr($3, k, 1) == 1 && substr(s[i], k, 1) == 1 && substr(s[i + 1], k, 1) == 1) {
-						printf "%s on both nodes at %.3f\n", what[k], $1
+				for (k = i; k <= n && from[k] < $2; ) k++
+				if (i < 1 || k > n || $1 < since || from[k] - to[i] > 0.6) next
+				for (f = 1; f <= 3; f++) {
+					held = index(of, f) && substr($3, f, 1) == 1
+					for (j = i; held && j <= k; j++) held = substr(s[j], f, 1) == 1
+					if (held) {
+						printf "%s on both nodes at %.3f\n", what[f], $1
 						bad = 1
 					}
+				}
 			}
 			END { exit bad }' "$LAB_STATE/node/$(other "$a")/samples" "$LAB_STATE/node/$a/samples" || return 1
 	done

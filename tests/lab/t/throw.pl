@@ -4,6 +4,8 @@
 # node. Per file one line: NAME, how the connection ended (closed, open), how
 # many lines came back, the last of them.
 #
+# A FILE that is a directory stands for what is in it.
+#
 # usage: throw.pl unix PATH FILE...       a request each, ended with a newline
 #        throw.pl tcp HOST PORT FILE...   the bytes as they are
 #        throw.pl tls HOST PORT FILE...   the bytes after a TLS 1.3 ClientHello
@@ -35,6 +37,8 @@ sub client_hello {
 	return "\x16\x03\x01" . pack('n/a*', $handshake);
 }
 
+sub files { return map { -d $_ ? sort glob("$_/*") : $_ } @_ }
+
 sub slurp {
 	open my $f, '<:raw', $_[0] or die "$_[0]: $!\n";
 	local $/;
@@ -65,7 +69,7 @@ sub throw {
 
 if ($kind eq 'unix') {
 	my $path = shift;
-	for my $file (@ARGV) {
+	for my $file (files(@ARGV)) {
 		my $sock = IO::Socket::UNIX->new(Peer => $path) or die "$path: $!\n";
 		my $text = slurp($file);
 		$text .= "\n" unless $text =~ /\n\z/;
@@ -73,7 +77,7 @@ if ($kind eq 'unix') {
 	}
 } else {
 	my ($host, $port) = (shift, shift);
-	my @files = $kind eq 'random' ? (1 .. shift) : @ARGV;
+	my @files = $kind eq 'random' ? (1 .. shift) : files(@ARGV);
 	for my $file (@files) {
 		my $sock = IO::Socket::INET->new(PeerAddr => $host, PeerPort => $port, Timeout => 5)
 			or die "$host port $port: $!\n";
