@@ -124,8 +124,14 @@ address_on_target() {
 	on "$b" ip addr del fd77:1::100/128 dev vec0
 }
 
+over_replication() {
+	[ "$(st "$a" .peer.connected)" = true ] && [[ $(st "$a" .peer.address) == 10.77.2.* ]]
+}
+
 link_down() {
 	on "$b" ip link set vec0 down
+	# the peers' link may have gone over it; it comes back over the other network
+	await 30 "the peers are connected over the replication network" over_replication
 	refused "interface of the target down" 'link of vec0 is down' 'bring the interface up'
 	on "$b" ip link set vec0 up
 	on "$b" ip addr replace "fd77:1::$([ "$b" = nas1 ] && echo 11 || echo 12)/64" dev vec0
