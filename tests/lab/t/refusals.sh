@@ -125,6 +125,7 @@ address_on_target() {
 }
 
 over_replication() {
+	snap
 	[ "$(st "$a" .peer.connected)" = true ] && [[ $(st "$a" .peer.address) == 10.77.2.* ]]
 }
 
