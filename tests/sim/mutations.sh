@@ -10,7 +10,7 @@ set -u
 cd "$(dirname "$0")/../.." || exit 2
 B=${B:-build}/mutations
 CC=${CC:-gcc}
-FLAGS="-D_GNU_SOURCE -std=c11 -O1 -w -Inasd/base -Itests/sim -Itests/unit"
+FLAGS=(-D_GNU_SOURCE -std=c11 -O1 -w -Inasd/base -Itests/sim -Itests/unit)
 TESTS=(table moves past journal crash random)
 export CORE_SEEDS=${MUTATION_SEEDS:-2000}
 
@@ -77,11 +77,11 @@ mutate() { # file, sed program
 build() { # all tests against the mutated core
 	local f o=()
 	for f in "$B"/core/*.c; do
-		$CC $FLAGS -I"$B/core" -c "$f" -o "${f%.c}.o" || return 1
+		"$CC" "${FLAGS[@]}" -I"$B/core" -c "$f" -o "${f%.c}.o" || return 1
 		o+=("${f%.c}.o")
 	done
 	for f in "${TESTS[@]}"; do
-		$CC "$B/obj/test_core_$f.o" "${o[@]}" "$B"/obj/sim/*.o "$B"/obj/base/*.o -o "$B/$f" -lm $CHECK_LIBS || return 1
+		$CC "$B/obj/test_core_$f.o" "${o[@]}" "$B"/obj/sim/*.o "$B"/obj/base/*.o -o "$B/$f" -lm "${CHECK_LIBS[@]}" || return 1
 	done
 }
 
@@ -97,14 +97,15 @@ caught_by() { # prints the first test that fails
 prepare() {
 	local f
 	mkdir -p "$B/obj/sim" "$B/obj/base"
-	CHECK_LIBS=$(pkg-config --libs check)
+	read -ra CHECK_LIBS <<<"$(pkg-config --libs check)"
+	read -ra CHECK_CFLAGS <<<"$(pkg-config --cflags check)"
 	for f in nasd/base tests/sim; do
 		for c in "$f"/*.c; do
-			$CC $FLAGS -Inasd/core -c "$c" -o "$B/obj/$(basename "$f")/$(basename "${c%.c}").o" || exit 2
+			"$CC" "${FLAGS[@]}" -Inasd/core -c "$c" -o "$B/obj/$(basename "$f")/$(basename "${c%.c}").o" || exit 2
 		done
 	done
 	for f in "${TESTS[@]}"; do
-		$CC $FLAGS -Inasd/core $(pkg-config --cflags check) -c "tests/unit/test_core_$f.c" -o "$B/obj/test_core_$f.o" || exit 2
+		"$CC" "${FLAGS[@]}" -Inasd/core "${CHECK_CFLAGS[@]}" -c "tests/unit/test_core_$f.c" -o "$B/obj/test_core_$f.o" || exit 2
 	done
 }
 
@@ -115,8 +116,11 @@ wanted() { # name
 ONLY=("$@")
 prepare
 # Unchanged they must pass, or every mutation would look caught.
-mutate group.c '$a /* */' && build >"$B/build.out" 2>&1 && ! by=$(caught_by) ||
-	{ echo "the tests fail without any mutation: ${by:-build}" >&2; exit 2; }
+# shellcheck disable=SC2016 # a sed program
+if ! mutate group.c '$a /* */' || ! build >"$B/build.out" 2>&1 || by=$(caught_by); then
+	echo "the tests fail without any mutation: ${by:-build}" >&2
+	exit 2
+fi
 n=0 missed=0 stale=0
 printf '%-20s %-8s %s\n' MUTATION CAUGHT 'WHAT IT BREAKS'
 while IFS= read -r line; do
