@@ -15,7 +15,7 @@ case $n in '' | *[!0-9]* | 0) die "usage: switchover.sh [N]" ;; esac
 # given a moment before the next, so that its gap is told from its neighbour's.
 move() { # NUMBER
 	local from to asked code=0 began ended
-	wait_until 30 is_ready || { fail "switchover $1: the pair was not ready" "$(show_pair)"; return 1; }
+	wait_until 40 is_reclaimed || { fail "switchover $1: the pair was not ready" "$(show_pair)"; return 1; }
 	from=$(active) to=$(other "$from") asked=$from
 	[ $(($1 % 3)) != 0 ] || asked=$to # either node can be asked
 	began=$(wall_us)
@@ -98,7 +98,7 @@ verify_node() { # NODE
 stand_up() {
 	local p
 	for p in $NODES; do lab service "$p" nasd start; done
-	wait_until 40 is_ready || { show_pair; return 1; }
+	wait_until 40 is_reclaimed || { show_pair; return 1; }
 	lab up
 }
 
@@ -168,7 +168,7 @@ guest_begin guest vnode2
 probe_begin client vnode3 --lock 0-99
 thief_begin lock vnode2 /mnt/vm/client 0-99
 sampler_start
-wait_until 20 is_ready || die "not ready: $(show_pair)"
+wait_until 40 is_reclaimed || die "not ready: $(show_pair)"
 first_epoch=$(epoch)
 : >"$t_tmp/moves"
 start=$SECONDS
