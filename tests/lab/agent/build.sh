@@ -21,6 +21,6 @@ build() { # NAME SOURCE...
 }
 
 build labnode labnode.c boot.c service.c session.c util.c
-build labsup labsup.c supnode.c util.c
+build labsup labsup.c supnode.c supnet.c util.c
 build labctl labctl.c util.c
 build labprobe labprobe.c util.c

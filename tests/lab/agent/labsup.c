@@ -170,8 +170,10 @@ static void report(struct client *c, char *line)
 
 	if (sscanf(line, "%15s %31s %n", verb, name, &at) >= 2 &&
 	    (n = sup_node_find(name)) && n->pid) {
-		n->ready_ms = lab_now_ms() - n->started;
-		n->state = strcmp(verb, "ready") ? NODE_FAILED : NODE_READY;
+		if (strcmp(verb, "ready"))
+			n->state = NODE_FAILED;
+		else
+			sup_node_ready(n);
 		snprintf(n->text, sizeof(n->text), "%s", line + at);
 		sup_waiters_check();
 	}

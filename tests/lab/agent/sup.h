@@ -33,6 +33,11 @@ void sup_node_reaped(pid_t pid, int status);
 /* CPU time of every process in the node, in clock ticks; RSS in KiB. */
 void sup_node_usage(struct sup_node *n, uint64_t *ticks, uint64_t *rss);
 const char *sup_state_name(enum node_state s);
+/* It is up: its interfaces are open. */
+void sup_node_ready(struct sup_node *n);
+
+/* supnet.c: room in, and no echo on, the sockets of a node's interfaces. */
+void sup_net_tune(pid_t uml);
 
 /* labsup.c: a node has gone, end the exec connections to it. */
 void sup_conns_drop(const char *node);

@@ -226,6 +226,13 @@ static pid_t uml_pid(const struct sup_node *n)
 	return pid;
 }
 
+void sup_node_ready(struct sup_node *n)
+{
+	n->ready_ms = lab_now_ms() - n->started;
+	n->state = NODE_READY;
+	sup_net_tune(uml_pid(n));
+}
+
 /*
  * Only the main process is stopped: its children are under its ptrace, and do
  * nothing without it.
