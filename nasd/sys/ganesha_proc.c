@@ -12,6 +12,7 @@
 #include "cleanup.h"
 #include "ganesha_priv.h"
 #include "log.h"
+#include "tcp_abandon.h"
 
 enum {
 	POLL_US = 2000,         /* between looks at a starting program */
@@ -340,6 +341,18 @@ int ganesha_server_wait(struct ganesha *g, bool dbus, int64_t deadline, struct e
 	}
 }
 
+/* What cannot be had costs a client some seconds at worst, never the move. */
+static void silence_connections(const struct ganesha *g)
+{
+	char why[ERR_MSG_MAX];
+	struct err e = {0};
+
+	if (tcp_abandon(g->server.pid, g->server.pidfd, g->group->nfs.port, NULL, &e) < 0 &&
+	    ganesha_server_alive(g))
+		log_warn("ganesha %s: its connections will end by themselves: %s", g->group->name,
+			 err_format(&e, why, sizeof(why)));
+}
+
 int ganesha_server_kill(struct ganesha *g, int64_t timeout_us, struct err *err)
 {
 	int ret;
@@ -350,6 +363,7 @@ int ganesha_server_kill(struct ganesha *g, int64_t timeout_us, struct err *err)
 		adopt_server(g);
 	if (g->server.pidfd < 0)
 		return 0;
+	silence_connections(g);
 	ret = child_kill(g->server.pidfd, SIGKILL, (uint64_t)(timeout_us > 0 ? timeout_us : 0), err);
 	if (ret == 0)
 		forget_server(g, "stopped");
