@@ -185,11 +185,6 @@ is_ready() {
 	ctl "$a" check "$(other "$a")" --json 2>/dev/null | jq -e '.ready == true' >/dev/null
 }
 
-# Ready, and every client has reclaimed: the README asks for that before the next move.
-is_reclaimed() {
-	is_ready && [ "$(st "$(active)" .groups[0].local.in_grace)" = false ]
-}
-
 # Makes NODE the active one, when it is not.
 make_active() {
 	wait_until 30 is_ready || die "the pair is not ready: $(show_pair)"
@@ -307,7 +302,7 @@ has_more() { [ "$(acked "$1")" -gt "$2" ]; }
 writes_on() { # NAME [SECONDS]
 	local have
 	have=$(acked "$1")
-	wait_until "${2:-40}" has_more "$1" "$((have + 1))"
+	wait_until "${2:-20}" has_more "$1" "$((have + 1))"
 }
 
 # Anything that a writer must never report. Prints it.
