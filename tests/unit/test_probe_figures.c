@@ -152,7 +152,10 @@ START_TEST(option_lines)
 	const char *bad[][3] = { { "probe", "--file", NULL },   { "probe", "--what", "1" },
 				 { "probe", "--pace", "0" },    { "probe", "--pace", "x" },
 				 { "probe", "--size", "4095" }, { "probe", "--name", "a\"b" },
-				 { "probe", "--lock", "5-1" },  { "probe", "--seconds", "3" } };
+				 { "probe", "--lock", "5-1" },  { "probe", "--seconds", "3" },
+				 { "probe", "--meta", "a\"b" }, { "probe", "--meta", NULL } };
+	const char *meta[] = { "probe", "--meta", "/d", "--pace", "5", "--lock", "0-9" };
+	const char *both[] = { "probe", "--meta", "/d", "--file", "/x" };
 	struct options opt;
 
 	ck_assert_int_eq(parse(&opt, 12, good), 0);
@@ -164,6 +167,10 @@ START_TEST(option_lines)
 	ck_assert_uint_eq(opt.size, 1U << 20);
 	for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		ck_assert_int_eq(parse(&opt, bad[i][2] ? 3 : 2, bad[i]), -1);
+	ck_assert_int_eq(parse(&opt, 5, meta), 0);
+	ck_assert_str_eq(opt.meta, "/d");
+	ck_assert_int_eq(parse(&opt, 7, meta), -1);
+	ck_assert_int_eq(parse(&opt, 5, both), -1);
 }
 END_TEST
 

@@ -34,6 +34,9 @@ guest_usage() {
 	       lab guest build                  kernel, payload and initramfs (cached)
 	       lab guest probe start NAME --on VNODE --file F [--lock A-B] [PROBE-OPTION...]
 	                                        the same payload as a program on VNODE
+	       lab guest probe start NAME --on VNODE --meta DIR [--pace MS] [--gap MS] [--beat MS]
+	                                        create, link, rename, unlink, mkdir, rmdir, stat and
+	                                        readdir in DIR, each checked for having been done once
 	       lab guest probe stop|log|mark NAME
 	       lab guest lock-test --on VNODE --file F --range A-B [--count N | --seconds S]
 	                                        0: always refused, 1: the lock was got
@@ -101,7 +104,7 @@ ask() { # DIR WORD KIND SECONDS
 
 # Options common to start and probe start; the rest goes to the payload.
 parse_start() {
-	name=${1:-} node='' disk='' file='' mem=128 beat=20 args=()
+	name=${1:-} node='' disk='' file='' meta='' mem=128 beat=20 args=()
 	[ -n "$name" ] || { guest_usage >&2; exit 2; }
 	dir=$(dir_of "$name")
 	shift
@@ -111,6 +114,7 @@ parse_start() {
 		--on) node=$2 ;;
 		--disk) disk=$2 ;;
 		--file) file=$2 ;;
+		--meta) meta=$2 ;;
 		--mem) mem=$2 ;;
 		--beat) beat=$2 args+=("$1" "$2") ;;
 		--no-direct)
@@ -214,9 +218,13 @@ guest_start() {
 
 probe_start() {
 	parse_start "$@"
-	[ -n "$file" ] || die "--file is required" 2
+	case ${file:+file}${meta:+meta} in
+	file) args=(--file "$file" "${args[@]}") ;;
+	meta) args=(--meta "$meta" "${args[@]}") ;;
+	*) die "one of --file and --meta is required" 2 ;;
+	esac
 	prepare probe
-	echo "$file" >"$dir/disk"
+	echo "$file$meta" >"$dir/disk"
 	# shellcheck disable=SC2016
 	in_node "$node" setsid -f sh -c '
 		mkdir -p /run/nasd-guest
@@ -225,10 +233,10 @@ probe_start() {
 		p=$2
 		shift 2
 		exec "$p" run "$@" </dev/null >"$n.out" 2>"$n.err"' sh \
-		"$name" "$GUEST_PROBE" --file "$file" --name "$name" \
+		"$name" "$GUEST_PROBE" --name "$name" \
 		--report "tcp:10.77.9.1:$(cat "$dir/port")" "${args[@]}" </dev/null >/dev/null 2>&1
 	wait_started
-	say "probe $name writes to $file on $node"
+	say "probe $name works on $file$meta on $node"
 }
 
 # Copy what only the node has, end the viewer.
@@ -322,6 +330,7 @@ guest_verify() {
 	need_guest "$1"
 	need_lab
 	build_guest
+	! grep -q ' ev=start .* meta=' "$dir/log" || die "$1 is a metadata client: it has verified when it stopped"
 	run=$(sed -n 's/.* ev=start .* run=\([0-9a-f]*\) .*/\1/p' "$dir/log" | tail -n 1)
 	blocks=$(sed -n 's/.* ev=start .* blocks=\([0-9]*\) .*/\1/p' "$dir/log" | tail -n 1)
 	acked=$(sed -n 's/.* ev=hb n=[0-9]* acked=\([0-9]*\) .*/\1/p' "$dir/log" | tail -n 1)

@@ -26,11 +26,11 @@ static void obey_time(struct heartbeat *hb, const char *text)
 static void obey(struct heartbeat *hb, const char *line)
 {
 	if (strcmp(line, "stop") == 0)
-		atomic_store(&hb->writer->stop, true);
+		atomic_store(&hb->control->stop, true);
 	else if (strcmp(line, "mark") == 0)
-		atomic_store(&hb->writer->mark, true);
+		atomic_store(&hb->control->mark, true);
 	else if (strcmp(line, "report") == 0)
-		atomic_store(&hb->writer->show, true);
+		atomic_store(&hb->control->show, true);
 	else if (strncmp(line, "time ", 5) == 0)
 		obey_time(hb, line + 5);
 	else if (*line)
@@ -51,7 +51,7 @@ void *heartbeat_thread(void *arg)
 			obey(hb, line);
 		now = clock_mono_ns();
 		report_beat(hb->report, "ev=hb n=%" PRIu64 " acked=%" PRIu64 " mono_us=%" PRIu64
-			    " wall_us=%" PRIu64, ++n, atomic_load(&hb->writer->acked),
+			    " wall_us=%" PRIu64, ++n, atomic_load(&hb->control->acked),
 			    now / NS_PER_US, clock_wall_ns() / NS_PER_US);
 		if (due + hb->pace_ns < now)
 			due = now; /* late: no burst */

@@ -13,12 +13,15 @@
 #ifndef PROBE_HEARTBEAT_H
 #define PROBE_HEARTBEAT_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 
-#include "writer.h"
+#include "control.h"
+#include "report.h"
 
 struct heartbeat {
-	struct writer *writer;
+	struct control *control;
 	struct report *report;
 	uint64_t pace_ns;
 	bool set_clock; /* obey "time" */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * probe: the lab's payload.  As process 1 it is a whole guest; as a program it
- * runs on a hypervisor's NFS mount.  See options.h, view.h, lock.h, verify.h.
+ * runs on a hypervisor's NFS mount.  See options.h, meta.h, view.h, lock.h, verify.h.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -12,9 +12,11 @@
 #include <unistd.h>
 
 #include "clock.h"
+#include "control.h"
 #include "guestinit.h"
 #include "heartbeat.h"
 #include "lock.h"
+#include "meta.h"
 #include "options.h"
 #include "report.h"
 #include "summary.h"
@@ -29,7 +31,9 @@ struct run {
 	struct options opt;
 	struct report report;
 	struct lock_watch locks;
-	struct writer writer;
+	struct control control;
+	struct writer writer; /* --file */
+	struct meta meta;     /* --meta */
 	struct heartbeat heartbeat;
 	sigset_t stop_signals;
 };
@@ -60,9 +64,9 @@ static void *signal_thread(void *arg)
 		if (sigwait(&run->stop_signals, &sig))
 			continue;
 		if (sig == SIGUSR1)
-			atomic_store(&run->writer.mark, true);
+			atomic_store(&run->control.mark, true);
 		else
-			atomic_store(&run->writer.stop, true);
+			atomic_store(&run->control.stop, true);
 	}
 	return NULL;
 }
@@ -77,6 +81,13 @@ static int start_thread(void *(*body)(void *), void *arg, pthread_t *out)
 	rc = pthread_create(out, &attr, body, arg);
 	pthread_attr_destroy(&attr);
 	return rc;
+}
+
+static int open_payload(struct run *run)
+{
+	if (run->opt.meta)
+		return meta_open(&run->meta, &run->opt, &run->report, &run->control);
+	return writer_open(&run->writer, &run->opt, &run->report, &run->control, &run->locks);
 }
 
 /* 0: clean; 1: something went wrong and was reported; 2: could not start. */
@@ -96,11 +107,11 @@ static int run_payload(struct run *run, bool guest)
 		fprintf(stderr, "probe: %s: %s\n", run->opt.report, strerror(-rc));
 		return 2;
 	}
-	if (writer_open(&run->writer, &run->opt, &run->report, &run->locks)) {
+	if (open_payload(run)) {
 		report_drain(&run->report, 5000);
 		return 2;
 	}
-	run->heartbeat.writer = &run->writer;
+	run->heartbeat.control = &run->control;
 	run->heartbeat.report = &run->report;
 	run->heartbeat.pace_ns = run->opt.beat_ns;
 	run->heartbeat.set_clock = guest;
@@ -113,12 +124,18 @@ static int run_payload(struct run *run, bool guest)
 		fprintf(stderr, "probe: thread: %s\n", strerror(rc));
 		return 2;
 	}
-	writer_run(&run->writer);
+	if (run->opt.meta)
+		meta_run(&run->meta);
+	else
+		writer_run(&run->writer);
 	atomic_store(&run->heartbeat.end, true);
 	pthread_join(beat, NULL);
-	summary_report(&run->writer, "summary", &run->writer.total); /* the last line */
-	report_drain(&run->report, 5000);
-	return writer_clean(&run->writer) ? 0 : 1;
+	if (run->opt.meta)
+		meta_report(&run->meta, "summary", &run->meta.total);
+	else
+		summary_report(&run->writer, "summary", &run->writer.total);
+	report_drain(&run->report, 5000); /* the summary is the last line */
+	return (run->opt.meta ? meta_clean(&run->meta) : writer_clean(&run->writer)) ? 0 : 1;
 }
 
 static int usage(void)
@@ -127,6 +144,8 @@ static int usage(void)
 		"usage: probe [run] --file F [--report -|tcp:ADDR:PORT] [--name N] [--size BYTES]\n"
 		"             [--pace MS] [--beat MS] [--gap MS] [--seconds S] [--verify-every N]\n"
 		"             [--no-direct] [--lock A-B]\n"
+		"       probe [run] --meta DIR [--report -|tcp:ADDR:PORT] [--name N] [--pace MS] [--beat MS]\n"
+		"             [--gap MS] [--seconds S]\n"
 		"       probe lock-test --file F --range A-B [--count N | --seconds S] [--pace MS]\n"
 		"       probe verify --file F --run RUN --acked N --blocks B [--newest M]\n"
 		"       probe view --listen ADDR:PORT --out FILE --control FIFO [--beat MS]\n");

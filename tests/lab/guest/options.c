@@ -90,6 +90,11 @@ static int parse_value(struct options *opt, const char *key, const char *value)
 		opt->file = value;
 		return 0;
 	}
+	if (strcmp(key, "--meta") == 0) {
+		/* Goes into lines and JSON strings, as the name does. */
+		opt->meta = value;
+		return value[strcspn(value, "\"\\ =")] || !*value ? -1 : 0;
+	}
 	if (strcmp(key, "--report") == 0) {
 		opt->report = value;
 		return 0;
@@ -152,8 +157,12 @@ int options_parse(struct options *opt, int argc, char *const *argv, char *messag
 		}
 		i++;
 	}
-	if (!opt->file) {
-		snprintf(message, size, "--file is required");
+	if (!opt->file == !opt->meta) {
+		snprintf(message, size, "one of --file and --meta is required");
+		return -1;
+	}
+	if (opt->meta && (opt->lock || opt->size || !opt->direct)) {
+		snprintf(message, size, "--lock, --size and --no-direct go with --file only");
 		return -1;
 	}
 	return 0;

@@ -14,7 +14,8 @@ struct range {
 };
 
 struct options {
-	const char *file;
+	const char *file;      /* this, or meta */
+	const char *meta;      /* a directory: the metadata client */
 	const char *report;    /* see report_open() */
 	const char *name;      /* shown in the first line and the summary */
 	uint64_t size;         /* bytes of the region; 0: the default, or the device */

@@ -10,16 +10,24 @@ show_log() { # DIR KINDS (a regular expression)
 		return
 	}
 	jq -r '
+		if .ops then
+		"\(.name): \(.acked) operations in \(.seconds | floor) s, pace \(.pace_ms) ms: " +
+			([.ops | to_entries[] | "\(.key) \(.value)"] | join(", ")),
+		"violations: \(.violations); errors: \(.errors)",
+		"operation: p50 \(.op_ms.p50) p99 \(.op_ms.p99) longest \(.longest_op.ms) ms (\(.longest_op.op))"
+		else
 		"\(.name): \(.writes) writes in \(.seconds | floor) s, pace \(.pace_ms) ms; acknowledged \(.acked)",
 		"errors: \(.write_errors) write, \(.read_errors) read; bad blocks: \(.bad_blocks) of \(.reads) verified",
 		(if .lock then "lock: \(.lock.checks) checks, lost \(.lock.lost), reclaims failed \(.lock.reclaim_failed), checks failed \(.lock.check_failed)" else empty end),
-		"write: p50 \(.write_ms.p50) p99 \(.write_ms.p99) max \(.write_ms.max) ms",
+		"write: p50 \(.write_ms.p50) p99 \(.write_ms.p99) max \(.write_ms.max) ms"
+		end,
 		"gap: p50 \(.gap_ms.p50) p99 \(.gap_ms.p99) longest \(.longest_gap_ms) ms" +
 			(if .longest_gap_wall_us > 0 then " at \(.longest_gap_wall_us / 1000000 | floor | todate)" else "" end),
 		"gaps over 20/30/80/200/1000 ms: \([.gaps_over_ms[]] | map(tostring) | join("/"))"
 		' <<<"$line"
 	line=$(grep '^{"ev":"view"' "$1/log" | tail -n 1)
 	[ -z "$line" ] || jq -r '"seen from outside: \(.beats) heartbeats, lost \(.lost), repeated \(.repeats); longest gap \(.longest_gap_ms) ms"' <<<"$line"
+	grep -oE 'ev=(bad|error) .*' "$1/log" | tail -n 20 | sed 's/^/  /' || true
 	grep -oE 'ev=gap .*' "$1/log" | tail -n 20 | sed 's/^/  /' || true
 }
 

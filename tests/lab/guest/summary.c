@@ -7,8 +7,7 @@
 #include "clock.h"
 #include "writer.h"
 
-/* "name":{"p50":..,"p99":..,"max":..} in milliseconds. */
-static void put_hist(char *buf, size_t size, const char *name, const struct hist *h)
+void summary_put_hist(char *buf, size_t size, const char *name, const struct hist *h)
 {
 	snprintf(buf, size,
 		 "\"%s\":{\"n\":%" PRIu64 ",\"p50\":%.3f,\"p90\":%.3f,\"p99\":%.3f,\"p999\":%.3f,"
@@ -18,7 +17,7 @@ static void put_hist(char *buf, size_t size, const char *name, const struct hist
 		 (double)hist_permille(h, 999) / 1e6, (double)h->max / 1e6);
 }
 
-static void put_over(char *buf, size_t size, const struct gaps *g)
+void summary_put_over(char *buf, size_t size, const struct gaps *g)
 {
 	size_t used = 0;
 
@@ -36,11 +35,11 @@ void summary_report(struct writer *w, const char *kind, const struct writer_stat
 {
 	char gap[192], interval[192], wlat[192], rlat[192], over[160], locks[160];
 
-	put_hist(gap, sizeof(gap), "gap_ms", &s->gaps.gap);
-	put_hist(interval, sizeof(interval), "interval_ms", &s->gaps.interval);
-	put_hist(wlat, sizeof(wlat), "write_ms", &s->write);
-	put_hist(rlat, sizeof(rlat), "read_ms", &s->read);
-	put_over(over, sizeof(over), &s->gaps);
+	summary_put_hist(gap, sizeof(gap), "gap_ms", &s->gaps.gap);
+	summary_put_hist(interval, sizeof(interval), "interval_ms", &s->gaps.interval);
+	summary_put_hist(wlat, sizeof(wlat), "write_ms", &s->write);
+	summary_put_hist(rlat, sizeof(rlat), "read_ms", &s->read);
+	summary_put_over(over, sizeof(over), &s->gaps);
 	if (w->locks)
 		snprintf(locks, sizeof(locks),
 			 "{\"checks\":%" PRIu64 ",\"lost\":%" PRIu64 ",\"reclaim_failed\":%" PRIu64
@@ -55,7 +54,7 @@ void summary_report(struct writer *w, const char *kind, const struct writer_stat
 		     ",\"read_errors\":%" PRIu64 ",\"bad_blocks\":%" PRIu64 ",\"gaps_over_ms\":{%s}"
 		     ",\"longest_gap_ms\":%.3f,\"longest_gap_wall_us\":%" PRIu64 ",%s,%s,%s,%s"
 		     ",\"lock\":%s,\"clean\":%s}",
-		     kind, w->opt->name, w->run, w->blocks, atomic_load(&w->acked),
+		     kind, w->opt->name, w->run, w->blocks, atomic_load(&w->control->acked),
 		     (double)(clock_mono_ns() - s->begin_mono_ns) / 1e9, w->opt->pace_ns / NS_PER_MS,
 		     s->writes, s->reads, s->write_errors, s->read_errors, s->bad_blocks, over,
 		     (double)s->gaps.longest_ns / 1e6, s->gaps.longest_wall_ns / NS_PER_US, gap,

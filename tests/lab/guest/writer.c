@@ -58,7 +58,7 @@ static void stats_init(struct writer_stats *s, const struct options *opt)
 }
 
 int writer_open(struct writer *w, const struct options *opt, struct report *report,
-		struct lock_watch *locks)
+		struct control *control, struct lock_watch *locks)
 {
 	int flags = O_RDWR | O_CREAT | O_DSYNC | O_CLOEXEC | (opt->direct ? O_DIRECT : 0);
 	uint64_t size = 0;
@@ -67,6 +67,7 @@ int writer_open(struct writer *w, const struct options *opt, struct report *repo
 	memset(w, 0, sizeof(*w));
 	w->opt = opt;
 	w->report = report;
+	w->control = control;
 	block_codec_init(&w->codec);
 	if (getrandom(&w->run, sizeof(w->run), GRND_NONBLOCK) != (ssize_t)sizeof(w->run))
 		w->run = clock_wall_ns() ^ (clock_mono_ns() << 20); /* early in a guest's life */
@@ -117,13 +118,13 @@ static void note_completion(struct writer *w, uint64_t began, uint64_t mono)
 			     " begin_mono_us=%" PRIu64 " seq=%" PRIu64,
 			     (double)gap.length_ns / 1e6, (double)gap.interval_ns / 1e6,
 			     gap.begin_wall_ns / NS_PER_US, gap.begin_mono_ns / NS_PER_US,
-			     atomic_load(&w->acked));
+			     atomic_load(&w->control->acked));
 }
 
 /* One write of the next number, tried once.  False when it failed. */
 static bool write_next(struct writer *w)
 {
-	uint64_t seq = atomic_load(&w->acked) + 1;
+	uint64_t seq = atomic_load(&w->control->acked) + 1;
 	struct block_head head = { .run = w->run,
 				   .seq = seq,
 				   .mono_ns = clock_mono_ns(),
@@ -137,7 +138,7 @@ static bool write_next(struct writer *w)
 	if (n == (ssize_t)PROBE_BLOCK) {
 		uint64_t now = clock_mono_ns();
 
-		atomic_store(&w->acked, seq);
+		atomic_store(&w->control->acked, seq);
 		note_completion(w, head.mono_ns, now);
 		return true;
 	}
@@ -153,7 +154,7 @@ static bool write_next(struct writer *w)
 static void judge(struct writer *w, const unsigned char *block, uint64_t index)
 {
 	struct block_head head;
-	uint64_t acked = atomic_load(&w->acked);
+	uint64_t acked = atomic_load(&w->control->acked);
 	enum block_state state =
 		block_judge(&w->codec, block, w->run, index, w->blocks, acked, &head);
 
@@ -200,7 +201,7 @@ static bool read_back(struct writer *w, unsigned char *buf, uint64_t first, uint
 /* By turns the newest block (was it written?) and an older one (is it still?). */
 static void verify_one(struct writer *w, uint64_t turn)
 {
-	uint64_t acked = atomic_load(&w->acked);
+	uint64_t acked = atomic_load(&w->control->acked);
 	uint64_t live = acked < w->blocks ? acked : w->blocks;
 	uint64_t back = turn % 2 ? 0 : (turn * 2654435761U) % live;
 
@@ -242,7 +243,7 @@ void writer_run(struct writer *w)
 	uint64_t end = w->opt->seconds ? due + w->opt->seconds * NS_PER_SEC : UINT64_MAX;
 	uint64_t writes = 0;
 
-	while (!atomic_load(&w->stop)) {
+	while (!atomic_load(&w->control->stop)) {
 		uint64_t now;
 
 		if (write_next(w)) {
@@ -250,9 +251,9 @@ void writer_run(struct writer *w)
 			if (w->opt->verify_every && writes % w->opt->verify_every == 0)
 				verify_one(w, writes / w->opt->verify_every);
 		}
-		if (atomic_exchange(&w->mark, false))
+		if (atomic_exchange(&w->control->mark, false))
 			end_section(w);
-		if (atomic_exchange(&w->show, false))
+		if (atomic_exchange(&w->control->show, false))
 			summary_report(w, "report", &w->total);
 		now = clock_mono_ns();
 		if (now >= end)

@@ -11,11 +11,11 @@
 #ifndef PROBE_WRITER_H
 #define PROBE_WRITER_H
 
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "block.h"
+#include "control.h"
 #include "gaps.h"
 #include "hist.h"
 #include "lock.h"
@@ -38,6 +38,7 @@ struct writer_stats {
 struct writer {
 	const struct options *opt;
 	struct report *report;
+	struct control *control;
 	struct lock_watch *locks; /* or NULL */
 	struct block_codec codec;
 	int fd;
@@ -45,17 +46,13 @@ struct writer {
 	unsigned char *bulk; /* BULK bytes, aligned, for the final verification */
 	uint64_t run;
 	uint64_t blocks;
-	_Atomic uint64_t acked; /* the newest acknowledged number */
-	atomic_bool stop;       /* asked for from outside: end with the summary */
-	atomic_bool mark;       /* asked for from outside: end the section */
-	atomic_bool show;       /* asked for from outside: the figures so far */
 	struct writer_stats section; /* since the last mark */
 	struct writer_stats total;
 };
 
 /* Open the file or device and take the lock.  0, or -errno after an event. */
 int writer_open(struct writer *w, const struct options *opt, struct report *report,
-		struct lock_watch *locks);
+		struct control *control, struct lock_watch *locks);
 
 /* Write until told to stop or the time is up; then verify everything. */
 void writer_run(struct writer *w);
