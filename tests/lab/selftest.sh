@@ -168,11 +168,12 @@ t_killed_up() {
 	t_left
 }
 
+# What a lab could have left on the host; others on this machine come and go.
 host_state() {
-	ip -o link | sort | md5sum
-	wc -l </proc/mounts
-	losetup -a 2>/dev/null | wc -l
-	ip netns list | wc -l
+	ip -o link | grep -cE ' (nas|vnode|br-)'
+	grep -c "$LAB_STATE" /proc/mounts
+	losetup -a 2>/dev/null | grep -c "$LAB_STATE"
+	ip netns list | grep -cE '^(nas|vnode)'
 }
 
 lab down
