@@ -145,12 +145,16 @@ help:
 
 # ---- install: what a NAS node needs
 DIRS = sbin bin share/man/man5 share/man/man8 share/bash-completion/completions share/doc/nasd lib/systemd/system
+# The ganesha module goes along where it was built (make fsal).
 .PHONY: install
 install: all
 	@for d in $(DIRS); do install -d $(DESTDIR)$(prefix)/$$d; done
 	@install -d $(DESTDIR)$(sysconfdir)/nasd
 	install -m 755 $(B)/sbin/nasd $(DESTDIR)$(prefix)/sbin/nasd
 	install -m 755 $(B)/bin/nasctl $(DESTDIR)$(prefix)/bin/nasctl
+	@[ ! -f $(B)/fsal/libfsalnasd.so ] || { install -d $(DESTDIR)$(prefix)/lib/nasd/ganesha && \
+		echo install -m 644 $(B)/fsal/libfsalnasd.so $(DESTDIR)$(prefix)/lib/nasd/ganesha/ && \
+		install -m 644 $(B)/fsal/libfsalnasd.so $(DESTDIR)$(prefix)/lib/nasd/ganesha/; }
 	install -m 644 configs/man/*.5 $(DESTDIR)$(prefix)/share/man/man5/
 	install -m 644 configs/man/*.8 $(DESTDIR)$(prefix)/share/man/man8/
 	sed 's,/usr/sbin/nasd,$(prefix)/sbin/nasd,g' configs/systemd/nasd.service >$(B)/nasd.service

@@ -2,6 +2,7 @@
 /* nasd: options, directories, signals, and the wiring. */
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -106,10 +107,33 @@ static int find_self(const struct conf *conf, const char *name, struct err *err)
 	return self;
 }
 
+/* What is installed beside this program: PREFIX/sbin/nasd, PREFIX/lib/nasd/ganesha. */
+static void find_module(char *buf, size_t size)
+{
+	char exe[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
+	char *slash;
+
+	buf[0] = '\0';
+	if (n <= 0)
+		return;
+	exe[n] = '\0';
+	for (int i = 0; i < 2; i++) {
+		slash = strrchr(exe, '/');
+		if (!slash)
+			return;
+		*slash = '\0';
+	}
+	if (snprintf(buf, size, "%s/lib/nasd/ganesha", exe) >= (int)size)
+		buf[0] = '\0';
+}
+
 static int serve(const struct options *o, const struct conf *conf, int self, struct err *err)
 {
+	char module_dir[PATH_MAX];
 	struct engine_spec spec = { .conf = conf, .self = self, .state_dir = o->state_dir, .run_dir = o->run_dir,
-				    .log_dir = o->log_dir, .allow_injection = o->injection };
+				    .log_dir = o->log_dir, .module_dir = module_dir,
+				    .allow_injection = o->injection };
 	sd_event *event = NULL;
 	struct engine *engine;
 	sigset_t set;
@@ -118,6 +142,7 @@ static int serve(const struct options *o, const struct conf *conf, int self, str
 	if (make_dir(o->state_dir, 0700, err) < 0 || make_dir(o->run_dir, 0755, err) < 0 ||
 	    make_dir(o->log_dir, 0755, err) < 0)
 		return -1;
+	find_module(module_dir, sizeof(module_dir));
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);

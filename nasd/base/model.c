@@ -45,6 +45,8 @@ const char *msg_type_name(enum msg_type t)
 	case MSG_CLIENTS: return "CLIENTS";
 	case MSG_CLIENTS_ACK: return "CLIENTS_ACK";
 	case MSG_INTRO: return "INTRO";
+	case MSG_STATE: return "STATE";
+	case MSG_STATE_ACK: return "STATE_ACK";
 	}
 	return "invalid";
 }
@@ -59,6 +61,7 @@ const char *step_name(enum step_id id)
 	case STEP_RESERVE: return "reserve";
 	case STEP_PRESYNC: return "presync";
 	case STEP_CLIENTS: return "clients";
+	case STEP_GATE: return "gate";
 	case STEP_ADDRESS_DEL: return "address-del";
 	case STEP_SERVER_STOP: return "server-stop";
 	case STEP_UNMOUNT: return "unmount";

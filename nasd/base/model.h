@@ -39,14 +39,15 @@ enum step_id {
 	STEP_RESERVE,        /* both: epoch and intent journalled */
 	STEP_PRESYNC,        /* source: syncfs until little is dirty */
 	STEP_CLIENTS,        /* source: the target holds every client record */
-	STEP_ADDRESS_DEL,    /* source: the freeze begins */
+	STEP_GATE,           /* source: the freeze begins; requests held, their clients' state handed over */
+	STEP_ADDRESS_DEL,    /* source */
 	STEP_SERVER_STOP,    /* source: ganesha's tenure ends */
 	STEP_UNMOUNT,        /* source */
 	STEP_DRBD_SECONDARY, /* source */
 	STEP_COMMIT,         /* both: from here it goes forward */
 	STEP_DRBD_PRIMARY,   /* target */
 	STEP_MOUNT,          /* target */
-	STEP_EXPORT,         /* target: client records, grace, exports */
+	STEP_EXPORT,         /* target: exports, and the clients' state or their records and grace */
 	STEP_ADDRESS_ADD,    /* target */
 	STEP_ANNOUNCE,       /* target: ARP/NA and tickles; the freeze ends */
 	STEP_CONFIRM,        /* target: first client reply seen */
@@ -103,6 +104,8 @@ struct facts {
 	unsigned exports_present; /* of the group's exports, how many it serves */
 	unsigned exports_wanted;
 	bool in_grace;
+	bool state_moves;         /* this node's server can give and take its clients' state */
+	char state_reason[160];   /* why not */
 	/* clients */
 	unsigned clients;         /* client records held (active) or replicated (standby) */
 	unsigned connections;     /* established on the floating addresses */
@@ -154,6 +157,8 @@ enum msg_type {
 	MSG_CLIENTS,     /* active -> standby: client records (full, add or delete) */
 	MSG_CLIENTS_ACK,
 	MSG_INTRO,       /* first on every connection: who speaks */
+	MSG_STATE,       /* source -> target: the clients' state, in pieces */
+	MSG_STATE_ACK,   /* the target has all of it, or has refused it */
 };
 const char *msg_type_name(enum msg_type t);
 
@@ -205,6 +210,18 @@ struct msg_clients {
 	struct client_entry entry; /* ADD and DEL */
 };
 
+/*
+ * A piece of the text in which ganesha's module keeps its clients' state (the
+ * pieces come in order; the last one ends at total). Belongs to the transaction
+ * of the message's epoch.
+ */
+enum { STATE_PIECE_MAX = 8192, STATE_TEXT_MAX = 2 << 20 };
+
+struct msg_state {
+	uint64_t offset, total;   /* bytes */
+	char text[STATE_PIECE_MAX];
+};
+
 struct peer_msg {
 	enum msg_type type;
 	char group[NAME_MAX_LEN]; /* empty for HEARTBEAT and INTRO */
@@ -218,12 +235,13 @@ struct peer_msg {
 		struct facts facts;
 		struct step_report step;
 		struct msg_clients clients;
+		struct msg_state state;
 		struct {
 			bool ok;
 			struct err err;
 			int target;       /* REQUEST: node that shall become active */
 			uint64_t request; /* matches REPLY to REQUEST */
-		} answer;             /* REFUSED, REPLY, REQUEST, ABORT (reason), DONE */
+		} answer;             /* REFUSED, REPLY, REQUEST, ABORT (reason), DONE, STATE_ACK */
 	} u;
 };
 

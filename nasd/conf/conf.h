@@ -49,6 +49,9 @@ enum conf_access {
 	CONF_ACCESS_RW,
 };
 
+/* Off: the clients always reclaim. */
+enum conf_migrate { CONF_MIGRATE_AUTO, CONF_MIGRATE_OFF };
+
 enum conf_squash {
 	CONF_SQUASH_NO_ROOT, /* nobody is mapped: a client's root is root */
 	CONF_SQUASH_ROOT,    /* root becomes nobody */
@@ -122,6 +125,7 @@ struct conf_nfs {
 	uint64_t lease_us; /* whole seconds, as grace_us */
 	uint64_t grace_us;
 	struct conf_ip bind; /* family 0: all addresses */
+	enum conf_migrate migrate; /* whether the clients' state moves with a switchover */
 };
 
 /* Deadlines and thresholds of a move. */
@@ -188,6 +192,7 @@ const struct conf_group *conf_group_find_id(const struct conf *c, uint16_t id);
 const char *conf_trigger_name(enum conf_trigger t);
 const char *conf_access_name(enum conf_access a);
 const char *conf_squash_name(enum conf_squash s);
+const char *conf_migrate_name(enum conf_migrate m);
 
 /*
  * What only this host can tell, for nodes[node]: the secret (or key) is there,

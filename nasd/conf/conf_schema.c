@@ -77,6 +77,7 @@ static const struct field nfs_fields[] = {
 	{ "lease", FIELD_SECONDS, AT(conf_nfs, lease_us), .min = S(10), .max = S(180) },
 	{ "grace", FIELD_SECONDS, AT(conf_nfs, grace_us), .min = S(10), .max = S(270) },
 	{ "bind-address", FIELD_IP, AT(conf_nfs, bind), .def = "" },
+	{ "migrate-state", FIELD_MIGRATE, AT(conf_nfs, migrate), .def = "auto" },
 };
 SECTION(conf_nfs_section, "nfs", nfs_fields);
 
@@ -93,6 +94,7 @@ SECTION(conf_limits_section, "limits", limits_fields);
 static const char *const trigger_names[] = { "manual", "pacemaker", "keepalived", "heartbeat" };
 static const char *const access_names[] = { "ro", "rw" };
 static const char *const squash_names[] = { "no_root", "root", "all" };
+static const char *const migrate_names[] = { "auto", "off" };
 
 const char *conf_trigger_name(enum conf_trigger t)
 {
@@ -107,6 +109,11 @@ const char *conf_access_name(enum conf_access a)
 const char *conf_squash_name(enum conf_squash s)
 {
 	return squash_names[s];
+}
+
+const char *conf_migrate_name(enum conf_migrate m)
+{
+	return migrate_names[m];
 }
 
 static int word_index(const char *text, const char *const *words, size_t n)
@@ -172,6 +179,7 @@ static const char *put_text_kind(const struct field *f, char *at, const char *te
 	case FIELD_TRIGGER:
 	case FIELD_ACCESS:
 	case FIELD_SQUASH:
+	case FIELD_MIGRATE:
 	case FIELD_IP:
 	case FIELD_IP_LIST:
 	case FIELD_NET_LIST:
@@ -240,6 +248,11 @@ static const char *put_enum(const struct field *f, void *at, const char *text)
 		if (i < 0)
 			return "must be ro or rw";
 		*(enum conf_access *)at = (enum conf_access)i;
+	} else if (f->kind == FIELD_MIGRATE) {
+		i = word_index(text, migrate_names, 2);
+		if (i < 0)
+			return "must be auto or off";
+		*(enum conf_migrate *)at = (enum conf_migrate)i;
 	} else {
 		i = word_index(text, squash_names, 3);
 		if (i < 0)
@@ -292,6 +305,7 @@ int field_decode(const struct field *f, void *base, const char *const *values, s
 	case FIELD_TRIGGER:
 	case FIELD_ACCESS:
 	case FIELD_SQUASH:
+	case FIELD_MIGRATE:
 		bad = put_enum(f, at, values[0]);
 		break;
 	case FIELD_IP:
@@ -368,6 +382,9 @@ void field_print(const struct field *f, const void *base, struct buf *out)
 		break;
 	case FIELD_SQUASH:
 		buf_add(out, "%s", conf_squash_name(*(const enum conf_squash *)at));
+		break;
+	case FIELD_MIGRATE:
+		buf_add(out, "%s", conf_migrate_name(*(const enum conf_migrate *)at));
 		break;
 	case FIELD_IP:
 		buf_add(out, "\"%s\"", ((const struct conf_ip *)at)->text);

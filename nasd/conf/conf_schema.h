@@ -30,6 +30,7 @@ enum field_kind {
 	FIELD_TRIGGER,  /* enums */
 	FIELD_ACCESS,
 	FIELD_SQUASH,
+	FIELD_MIGRATE,
 	FIELD_IP,       /* struct conf_ip; "" is none */
 	FIELD_IP_LIST,  /* struct conf_ip[max], count at count_offset */
 	FIELD_NET_LIST, /* struct conf_net[max], count at count_offset */

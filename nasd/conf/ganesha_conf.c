@@ -76,6 +76,25 @@ int ganesha_conf_core(const struct conf_group *g, int node, const struct ganesha
 	buf_add(&b, "# Written by nasd for group %s on node %d: changes are lost.\n\n", g->name, node);
 	add_core(&b, g, paths);
 	add_v4(&b, g, paths);
+	if (paths && paths->module_socket)
+		buf_add(&b, "\nNASD {\n\tSocket = \"%s\";\n}\n", paths->module_socket);
+	return finish(&b);
+}
+
+int ganesha_conf_no_export(char *buf, size_t size)
+{
+	struct buf b = { .text = buf, .size = size, .fixed = true };
+
+	buf_add(&b, "\n# Loads the module, which refuses this export: there is none yet.\n"
+		    "EXPORT {\n"
+		    "\tExport_Id = 65535;\n"
+		    "\tPath = \"/run\";\n"
+		    "\tPseudo = \"/.nasd\";\n"
+		    "\tAccess_Type = NONE;\n"
+		    "\tProtocols = 4;\n"
+		    "\tTransports = TCP;\n"
+		    "\tSecType = sys;\n"
+		    "\tFSAL {\n\t\tName = NASD;\n\t}\n}\n");
 	return finish(&b);
 }
 
@@ -93,7 +112,7 @@ static const char *squash_word(enum conf_squash s)
 }
 
 /* Nobody has access but the clients that are listed. */
-int ganesha_conf_export(const struct conf_group *g, const struct conf_export *e, char *buf,
+int ganesha_conf_export(const struct conf_group *g, const struct conf_export *e, bool module, char *buf,
 			size_t size)
 {
 	struct buf b = { .text = buf, .size = size, .fixed = true };
@@ -114,6 +133,7 @@ int ganesha_conf_export(const struct conf_group *g, const struct conf_export *e,
 		buf_add(&b, "%s%s", i ? ", " : "", e->clients[i].text);
 	buf_add(&b, ";\n\t\tProtocols = 4;\n\t\tTransports = TCP;\n\t\tSecType = sys;\n\t\tAccess_Type = %s;\n\t\tSquash = %s;\n\t}\n",
 		e->access == CONF_ACCESS_RW ? "RW" : "RO", squash_word(e->squash));
-	buf_add(&b, "\tFSAL {\n\t\tName = VFS;\n\t}\n}\n");
+	buf_add(&b, module ? "\tFSAL {\n\t\tName = NASD;\n\t\tFSAL {\n\t\t\tName = VFS;\n\t\t}\n\t}\n}\n" :
+			     "\tFSAL {\n\t\tName = VFS;\n\t}\n}\n");
 	return finish(&b);
 }

@@ -5,6 +5,7 @@
 #ifndef NASD_CONF_GANESHA_CONF_H
 #define NASD_CONF_GANESHA_CONF_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct conf_group;
@@ -14,6 +15,7 @@ struct conf_export;
 struct ganesha_paths {
 	const char *state_dir;   /* NULL: GANESHA_STATE_DIR. Records are in state_dir/<group>/v4recov/node<I> */
 	const char *plugins_dir; /* NULL: ganesha's own */
+	const char *module_socket; /* of nasd's module, which is in plugins_dir; NULL: without it */
 	const char *dbus_prefix; /* NULL: none. Two ganeshas on one bus need different ones; the name
 				  * is then <prefix>.org.ganesha.nfsd, which the bus refuses unless
 				  * its policy allows it (Debian's allows only org.ganesha.nfsd) */
@@ -33,8 +35,15 @@ struct ganesha_paths {
 int ganesha_conf_core(const struct conf_group *g, int node, const struct ganesha_paths *paths,
 		      char *buf, size_t size);
 
-/* The EXPORT block that D-Bus AddExport reads ("EXPORT(Export_Id=N)"). Returns as above. */
-int ganesha_conf_export(const struct conf_group *g, const struct conf_export *e, char *buf,
+/*
+ * What makes ganesha load the module where there is no export yet: one that the
+ * module refuses (ganesha loads what an export names). Returns as above.
+ */
+int ganesha_conf_no_export(char *buf, size_t size);
+
+/* The EXPORT block that D-Bus AddExport reads ("EXPORT(Export_Id=N)"), over the
+ * module or without. Returns as above. */
+int ganesha_conf_export(const struct conf_group *g, const struct conf_export *e, bool module, char *buf,
 			size_t size);
 
 #endif

@@ -153,6 +153,16 @@ static void judge_server(struct judge *j, int node, const struct facts *a, bool 
 	}
 }
 
+/* No precondition: what it says is how the clients get over the move. */
+static void judge_state(struct judge *j, int node, const struct facts *a)
+{
+	if (a->state_moves)
+		add(j, "client-state", node, "state moves");
+	else
+		add(j, "client-state", node, "clients will reclaim: %s",
+		    a->state_reason[0] ? a->state_reason : "not known yet whether its state could move");
+}
+
 static void judge_addresses(struct judge *j, int node, const struct facts *a, bool is_source)
 {
 	for (unsigned i = 0; i < a->n_addresses && i < GROUP_ADDRS_MAX; i++) {
@@ -190,6 +200,7 @@ size_t checks_judge(const struct check_input *in, struct finding *out)
 		judge_drbd(&j, node, a);
 		judge_fs(&j, node, a, k == 0);
 		judge_server(&j, node, a, k == 0);
+		judge_state(&j, node, a);
 		judge_addresses(&j, node, a, k == 0);
 		f = add(&j, "journal", node, "journal writable");
 		if (!a->journal_ok)

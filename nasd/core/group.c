@@ -336,6 +336,7 @@ void group_look(const struct group_core *g, struct group_view *v)
 	v->state = g->state;
 	v->detail = g->detail;
 	v->epoch = g->j.epoch;
+	v->txn_epoch = g->txn_epoch;
 	v->owner = g->j.owner;
 	v->peer_up = g->peer_up;
 	v->first_activation = !g->j.active_boot[0];

@@ -154,6 +154,7 @@ struct group_view {
 	enum group_state state;
 	const char *detail;
 	uint64_t epoch;
+	uint64_t txn_epoch;         /* of the transaction, while SWITCHING or PREPARED */
 	int owner;
 	bool peer_up;
 	bool first_activation;      /* not yet served here under this epoch: the clients are the replica's */

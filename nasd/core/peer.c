@@ -161,6 +161,8 @@ void group_message(struct group_core *g, int64_t now, const struct peer_msg *m)
 	case MSG_HEARTBEAT:
 	case MSG_CLIENTS:
 	case MSG_CLIENTS_ACK:
+	case MSG_STATE:
+	case MSG_STATE_ACK:
 		break; /* the link's and the engine's */
 	}
 }

@@ -14,6 +14,9 @@ static const struct step_row rows[] = {
 	{ STEP_CLIENTS, STAGE_PRECOPY, SIDE_SOURCE, 5000, true, STEP_NONE,
 	  "peer connected", "the target holds every client record and connection",
 	  "acknowledged by the target" },
+	{ STEP_GATE, STAGE_FREEZE, SIDE_SOURCE, 2000, false, STEP_EXPORT,
+	  "serving", "hold requests in ganesha, hand the clients' state to the target; or let them reclaim",
+	  "nothing that must be in place" },
 	{ STEP_ADDRESS_DEL, STAGE_FREEZE, SIDE_SOURCE, 2000, false, STEP_ADDRESS_ADD,
 	  "serving", "remove the floating addresses: requests wait at the clients",
 	  "no floating address here" },
@@ -31,8 +34,8 @@ static const struct step_row rows[] = {
 	{ STEP_MOUNT, STAGE_ACQUIRE, SIDE_TARGET, 15000, false, STEP_UNMOUNT,
 	  "role Primary, expected UUID", "mount the filesystem", "mounted here" },
 	{ STEP_EXPORT, STAGE_ACQUIRE, SIDE_TARGET, 10000, false, STEP_SERVER_STOP,
-	  "mounted", "load the client records, enter grace, add the exports",
-	  "every export served" },
+	  "mounted", "add the exports, load the clients' state (or their records, and enter grace)",
+	  "every export served, the gate open" },
 	{ STEP_ADDRESS_ADD, STAGE_ACTIVATE, SIDE_TARGET, 2000, false, STEP_ADDRESS_DEL,
 	  "every export served", "add the floating addresses", "all present" },
 	{ STEP_ANNOUNCE, STAGE_ACTIVATE, SIDE_TARGET, 2000, false, STEP_NONE,
@@ -47,7 +50,7 @@ static const struct step_row rows[] = {
 const enum step_id program_activate[] = { STEP_DRBD_PRIMARY, STEP_MOUNT, STEP_EXPORT,
 					  STEP_ADDRESS_ADD, STEP_ANNOUNCE, STEP_NONE };
 const enum step_id program_confirm[] = { STEP_CONFIRM, STEP_NONE };
-const enum step_id program_release[] = { STEP_ADDRESS_DEL, STEP_SERVER_STOP, STEP_UNMOUNT,
+const enum step_id program_release[] = { STEP_GATE, STEP_ADDRESS_DEL, STEP_SERVER_STOP, STEP_UNMOUNT,
 					 STEP_DRBD_SECONDARY, STEP_NONE };
 const enum step_id program_standdown[] = { STEP_ADDRESS_DEL, STEP_SERVER_STOP, STEP_UNMOUNT,
 					   STEP_DRBD_SECONDARY, STEP_NONE };

@@ -51,13 +51,19 @@ void switch_log_add(struct switch_log *l, const struct step_report *r)
 int64_t switch_log_freeze_us(const struct switch_log *l)
 {
 	int64_t begin = 0, end = 0;
+	bool gated = false; /* it began with the gate, not with the addresses */
 
 	for (size_t i = 0; i < l->n_steps; i++) {
 		const struct step_report *r = &l->steps[i];
 
-		if (r->step == STEP_ADDRESS_DEL && !r->skipped) {
+		if (r->step == STEP_GATE && r->outcome == OUTCOME_DONE) {
 			begin = r->start_us;
 			end = 0;
+			gated = true;
+		} else if (r->step == STEP_ADDRESS_DEL && !r->skipped) {
+			begin = gated ? begin : r->start_us;
+			end = gated ? end : 0;
+			gated = false;
 		} else if (r->step == STEP_ANNOUNCE && r->outcome == OUTCOME_DONE) {
 			end = r->start_us + r->duration_us;
 		}

@@ -42,21 +42,28 @@ static int by_start(const void *a, const void *b)
 }
 
 /*
- * As core/switch_log.c counts it: from the last address-del that did something
- * to the end of the announce behind it; up to the end when there was none.
+ * As core/switch_log.c counts it: from the last gate, or address-del that did
+ * something without one, to the end of the announce behind it; up to the end when there was none.
  */
 static void find_freeze(struct timeline *t)
 {
-	bool began = false;
+	bool began = false, gated = false;
 	int64_t end = 0;
 
 	for (size_t i = 0; i < t->n; i++) {
 		const struct timeline_step *s = &t->steps[i];
 
-		if (!strcmp(s->name, "address-del") && !s->skipped) {
+		if (!strcmp(s->name, "gate") && s->done) {
 			t->freeze_from = s->start;
-			began = true;
+			began = gated = true;
 			end = 0;
+		} else if (!strcmp(s->name, "address-del") && !s->skipped) {
+			if (!gated) {
+				t->freeze_from = s->start;
+				end = 0;
+			}
+			began = true;
+			gated = false;
 		} else if (began && !strcmp(s->name, "announce") && s->done) {
 			end = s->end;
 		}

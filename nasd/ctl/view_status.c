@@ -93,6 +93,16 @@ static const char *clients_cell(const struct view *v, const json_t *f, char buf[
 	return buf;
 }
 
+static const char *state_cell(const struct view *v, const json_t *f, char buf[CELL_MAX])
+{
+	const char *why = js_text(f, "state_reason");
+
+	if (js_true(f, "state_moves"))
+		return cell(buf, v, TONE_GOOD, "moves");
+	snprintf(buf, CELL_MAX, "reclaimed%s%.40s", *why ? ": " : "", why);
+	return buf;
+}
+
 static const char *journal_cell(const struct view *v, const json_t *f, char buf[CELL_MAX])
 {
 	return js_true(f, "journal_ok") ? "good" : cell(buf, v, TONE_BAD, "FAILED");
@@ -118,7 +128,7 @@ static const struct {
 } fact_rows[] = {
 	{ "DRBD", drbd_cell },         { "replication", link_cell }, { "filesystem", filesystem_cell },
 	{ "ganesha", server_cell },    { "exports", exports_cell },  { "clients", clients_cell },
-	{ "journal", journal_cell },
+	{ "their state", state_cell }, { "journal", journal_cell },
 };
 
 static bool known(const json_t *facts)

@@ -20,6 +20,7 @@ struct effect {
 static const struct effect table[] = {
 	{ STEP_WARM, true, warm_run, warm_verify },
 	{ STEP_PRESYNC, false, presync_run, presync_verify },
+	{ STEP_GATE, true, gate_run, gate_verify },
 	{ STEP_ADDRESS_DEL, false, address_del_run, address_del_verify },
 	{ STEP_SERVER_STOP, true, server_stop_run, server_stop_verify },
 	{ STEP_UNMOUNT, false, unmount_run, unmount_verify },
@@ -81,6 +82,7 @@ static int open_parts(struct effects *fx, struct err *e)
 		.run_dir = fx->run_dir,
 		.state_dir = fx->state_dir,
 		.log_dir = fx->log_dir,
+		.module_dir = fx->module_dir,
 	};
 	char path[512];
 
@@ -113,6 +115,7 @@ struct effects *effects_new(const struct conf *conf, size_t group, int self,
 	fx->state_dir = strdup(paths && paths->state_dir ? paths->state_dir : "/var/lib/nasd");
 	fx->run_dir = strdup(paths && paths->run_dir ? paths->run_dir : "/run/nasd");
 	fx->log_dir = strdup(paths && paths->log_dir ? paths->log_dir : "/var/log/nasd");
+	fx->module_dir = paths && paths->module_dir ? strdup(paths->module_dir) : NULL;
 	fx->fs = (struct filesystem){ g->drbd.device, g->fs.mount, g->fs.type, g->fs.options,
 				      g->fs.uuid };
 	pthread_mutex_init(&fx->server_lock, NULL);
@@ -132,6 +135,9 @@ void effects_free(struct effects *fx)
 	ganesha_free(fx->ganesha);
 	client_set_free(&fx->clients);
 	free(fx->cut.at);
+	free(fx->dump);
+	free(fx->state);
+	free(fx->module_dir);
 	pthread_mutex_destroy(&fx->data_lock);
 	pthread_mutex_destroy(&fx->server_lock);
 	free(fx->state_dir);

@@ -25,6 +25,7 @@ struct effects_paths {
 	const char *state_dir; /* "/var/lib/nasd" */
 	const char *run_dir;   /* "/run/nasd" */
 	const char *log_dir;   /* "/var/log/nasd" */
+	const char *module_dir; /* none: where ganesha's module is */
 };
 
 struct effects;
@@ -96,6 +97,21 @@ void effects_facts(struct effects *fx, bool probe_addresses, struct facts *out);
  */
 struct client_set;
 int effects_set_clients(struct effects *fx, const struct client_set *set, struct err *e);
+
+/*
+ * The clients' state, for a move in which nobody has to reclaim.
+ *
+ * effects_expect: before GATE, why the target cannot take the state ("" or NULL:
+ * it can). GATE never fails for want of it: its detail says why then.
+ * effects_take_dump: after GATE, the state to hand over; NULL: there is none.
+ * effects_give_state: before EXPORT, which uses it once, whatever comes of it:
+ * the target's is what the source has handed over, the source's own (own) is
+ * what GATE has dumped, and is used when SERVER_STOP ended the server behind the
+ * closed gate. NULL: none. Both texts are of malloc and change hands.
+ */
+void effects_expect(struct effects *fx, const char *why_not);
+char *effects_take_dump(struct effects *fx, size_t *len);
+void effects_give_state(struct effects *fx, char *text, size_t len, bool own);
 
 /*
  * Announces every floating address that is present here once more, without

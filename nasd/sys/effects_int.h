@@ -5,6 +5,7 @@
  *     effects.c          the table, construction, dispatch
  *     effects_storage.c  PRESYNC UNMOUNT DRBD_* MOUNT
  *     effects_server.c   WARM SERVER_STOP EXPORT REWARM
+ *     effects_state.c    GATE, and the clients' state
  *     effects_net.c      ADDRESS_* ANNOUNCE CONFIRM
  *     facts.c            what is, for status and checks
  *
@@ -22,6 +23,7 @@
 #include "effects.h"
 #include "filesystem.h"
 #include "flow.h"
+#include "fsal_msg.h"
 #include "ganesha.h"
 
 struct flow_list {
@@ -33,7 +35,7 @@ struct effects {
 	const struct conf *conf;
 	const struct conf_group *group;
 	int self;
-	char *state_dir, *run_dir, *log_dir;
+	char *state_dir, *run_dir, *log_dir, *module_dir; /* module_dir may be NULL */
 	struct filesystem fs;
 	struct net_addr addrs[CONF_ADDRESSES_MAX];
 	size_t n_addrs;
@@ -48,6 +50,17 @@ struct effects {
 	unsigned last_exports;       /* as last seen, for facts while a step runs */
 	uint64_t exported_tenure;    /* the server that was last seen with every export */
 	bool last_grace;
+	struct ganesha_module last_module;
+
+	/* the clients' state, under data_lock */
+	char why_not[FSAL_TEXT_MAX]; /* the target cannot take it */
+	char *dump;                  /* GATE's */
+	size_t dump_len;
+	char *state;                 /* for EXPORT */
+	size_t state_len;
+	bool state_own;
+	int64_t gated_until;         /* monotonic; GATE's gate stays closed up to then, 0: open */
+	bool sealed;                 /* ... and its server has ended behind it */
 };
 
 /* What a step hands back besides its outcome; text is never NULL. */
@@ -85,6 +98,15 @@ enum outcome warm_run(struct effects *fx, struct word *w);
 enum outcome warm_verify(struct effects *fx, struct word *w);
 enum outcome server_stop_run(struct effects *fx, struct word *w);
 enum outcome server_stop_verify(struct effects *fx, struct word *w);
+enum outcome gate_run(struct effects *fx, struct word *w);
+enum outcome gate_verify(struct effects *fx, struct word *w);
+/* The server has ended: whether behind the gate. */
+void state_seal(struct effects *fx);
+/* Whether requests are held here; opens the gate. */
+bool state_gated(struct effects *fx);
+enum outcome state_thaw(struct effects *fx, struct word *w);
+/* Takes the state for EXPORT; text is NULL when there is none. load->text is to be freed. */
+void state_take(struct effects *fx, struct ganesha_load *load);
 enum outcome export_run(struct effects *fx, struct word *w);
 enum outcome export_verify(struct effects *fx, struct word *w);
 enum outcome rewarm_run(struct effects *fx, struct word *w);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "cleanup.h"
 #include "drbd_dev.h"
 #include "effects_int.h"
 #include "link.h"
@@ -185,8 +187,10 @@ enum outcome server_stop_run(struct effects *fx, struct word *w)
 		return OUTCOME_DONE;
 	}
 	o = ganesha_stop(fx->ganesha, patience_us(fx), w->err);
-	if (o == OUTCOME_DONE)
+	if (o == OUTCOME_DONE) {
+		state_seal(fx);
 		SAY(w, "pid %d ended", st.pid);
+	}
 	return o;
 }
 
@@ -228,6 +232,8 @@ enum outcome export_verify(struct effects *fx, struct word *w)
 	if (n < fx->group->n_exports)
 		return refuse(w, "ganesha", "see its log", "serves %u of %zu exports", n,
 			      fx->group->n_exports);
+	if (state_gated(fx))
+		return refuse(w, "ganesha", "", "holds all requests: its gate is closed");
 	SAY(w, "%u export%s", n, n == 1 ? "" : "s");
 	return OUTCOME_DONE;
 }
@@ -264,39 +270,62 @@ static enum outcome refuse_unless_mounted(struct effects *fx, struct word *w)
 	return OUTCOME_DONE;
 }
 
+static void say_exported(struct effects *fx, const struct ganesha_load *load, size_t records, struct word *w)
+{
+	size_t n = fx->group->n_exports;
+
+	if (load->moved)
+		SAY(w, "%zu export%s, the clients' state %.60s", n, n == 1 ? "" : "s", load->word);
+	else
+		SAY(w, "%zu export%s, %zu client%s may reclaim%s%.80s", n, n == 1 ? "" : "s", records,
+		    records == 1 ? "" : "s", load->word[0] ? ": state " : "", load->word);
+}
+
+/* What runs and is not warm serves all of it, perhaps behind its gate, or its
+ * tenure ends here. */
+static enum outcome in_place_or_gone(struct effects *fx, bool *there, struct word *w)
+{
+	char text[EFFECTS_DETAIL_MAX] = "";
+	struct err ignored = { 0 };
+	struct word look = { text, &ignored };
+	struct ganesha_state st;
+
+	look_at_server(fx, &st);
+	*there = st.state == SERVER_SERVING && (!state_gated(fx) || state_thaw(fx, w) == OUTCOME_DONE) &&
+		 export_verify(fx, &look) == OUTCOME_DONE;
+	if (*there)
+		SAY(w, "already: %.180s", text);
+	if (*there || st.state != SERVER_SERVING)
+		return OUTCOME_DONE;
+	return ganesha_stop(fx->ganesha, patience_us(fx), w->err);
+}
+
 enum outcome export_run(struct effects *fx, struct word *w)
 {
 	enum outcome o = refuse_unless_mounted(fx, w);
 	struct ganesha_state st;
-	struct err ignored = { 0 };
-	char text[EFFECTS_DETAIL_MAX] = "";
-	struct word look = { text, &ignored };
+	bool there = false;
+	struct ganesha_load load;
 	size_t records = 0;
 	int64_t start, installed;
 
-	if (o != OUTCOME_DONE)
-		return o;
-	if (export_verify(fx, &look) == OUTCOME_DONE) {
-		SAY(w, "already: %.180s", text);
-		return OUTCOME_DONE;
-	}
-	/* A server that has served, in part, is not warm: its tenure ends here. */
-	look_at_server(fx, &st);
-	if (st.state == SERVER_SERVING &&
-	    (o = ganesha_stop(fx->ganesha, patience_us(fx), w->err)) != OUTCOME_DONE)
+	state_take(fx, &load);
+	AUTO_FREE char *text = (char *)load.text;
+	if (o == OUTCOME_DONE)
+		o = in_place_or_gone(fx, &there, w);
+	if (o != OUTCOME_DONE || there)
 		return o;
 	start = effects_now_us();
 	if (install_records(fx, &records, w->err) < 0)
 		return OUTCOME_FAILED;
 	installed = effects_now_us();
-	o = ganesha_activate(fx->ganesha, patience_us(fx), w->err);
+	o = ganesha_activate_with(fx->ganesha, &load, patience_us(fx), w->err);
 	if (o != OUTCOME_DONE)
 		return o;
 	look_at_server(fx, &st);
 	note_exports(fx, st.tenure, (unsigned)fx->group->n_exports);
-	SAY(w, "%zu export%s, %zu client%s may reclaim; records %.1f ms, server %.1f ms",
-	    fx->group->n_exports, fx->group->n_exports == 1 ? "" : "s", records,
-	    records == 1 ? "" : "s", (double)(installed - start) / 1e3,
-	    (double)(effects_now_us() - installed) / 1e3);
+	say_exported(fx, &load, records, w);
+	snprintf(w->text + strlen(w->text), EFFECTS_DETAIL_MAX - strlen(w->text), "; records %.1f ms, server %.1f ms",
+		 (double)(installed - start) / 1e3, (double)(effects_now_us() - installed) / 1e3);
 	return OUTCOME_DONE;
 }

@@ -92,6 +92,7 @@ static void peer_down(const char *reason, void *data)
 
 		g->peer_facts_at = 0;
 		egroup_clients_peer_down(g);
+		egroup_state_peer_down(g);
 		group_peer_down(g->core, engine_now_us(), reason);
 		egroup_settle(g);
 	}
@@ -117,6 +118,10 @@ static void peer_message(const struct peer_msg *m, void *data)
 		egroup_clients_message(g, &m->u.clients);
 	} else if (m->type == MSG_CLIENTS_ACK) {
 		egroup_clients_ack(g, m->u.clients.seq);
+	} else if (m->type == MSG_STATE) {
+		egroup_state_message(g, m);
+	} else if (m->type == MSG_STATE_ACK) {
+		egroup_state_ack(g, m);
 	} else if (m->type == MSG_STEP) {
 		struct peer_msg local = *m;
 
@@ -150,7 +155,7 @@ static void group_config_of(const struct engine *e, const struct conf_group *c, 
 static int group_open(struct engine *e, size_t i, struct err *err)
 {
 	struct egroup *g = &e->groups[i];
-	struct effects_paths paths = { e->spec.state_dir, e->spec.run_dir, e->spec.log_dir };
+	struct effects_paths paths = { e->spec.state_dir, e->spec.run_dir, e->spec.log_dir, e->spec.module_dir };
 	struct group_config cfg;
 	int ret;
 
@@ -169,6 +174,8 @@ static int group_open(struct engine *e, size_t i, struct err *err)
 	if (!g->side)
 		return -EIO;
 	ret = egroup_clients_open(g, err);
+	if (ret == 0)
+		ret = egroup_state_open(g, err);
 	if (ret < 0)
 		return ret;
 	ret = sd_event_add_time(e->event, &g->timer, CLOCK_MONOTONIC, 0, 1000, tick, g);
@@ -260,6 +267,7 @@ static bool group_close(struct egroup *g)
 	if (stuck)
 		return false;
 	egroup_clients_close(g);
+	egroup_state_close(g);
 	effects_free(g->fx);
 	group_free(g->core);
 	return true;

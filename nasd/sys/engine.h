@@ -20,6 +20,7 @@ struct engine_spec {
 	const struct conf *conf;   /* must outlive the engine */
 	int self;                  /* this node's index in it */
 	const char *state_dir, *run_dir, *log_dir; /* must exist */
+	const char *module_dir;    /* where ganesha's module is, if it is installed; NULL: not */
 	bool allow_injection;      /* tests: the inject command works */
 	const char *drbdsetup;     /* tests: instead of /usr/sbin/drbdsetup; NULL */
 };

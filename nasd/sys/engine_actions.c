@@ -86,9 +86,34 @@ static void step_fn(void *arg)
 
 static void announce_begin(struct egroup *g, int64_t at);
 
+static void end_step(struct step_job *j);
+
 static void step_done(void *arg)
 {
 	struct step_job *j = arg;
+
+	if (j->step == STEP_GATE && j->op == OP_RUN && j->report.outcome == OUTCOME_DONE &&
+	    egroup_state_hand_over(j->g, j))
+		return;
+	end_step(j);
+}
+
+void egroup_gate_done(struct egroup *g, struct step_job *j, bool reclaim, const char *more)
+{
+	char *text = j->report.message;
+	size_t len = strlen(text), size = sizeof(j->report.message);
+
+	(void)g;
+	if (reclaim)
+		snprintf(text, size, "skipped, clients will reclaim: %.150s", more);
+	else
+		snprintf(text + len, size - len, "%s", more);
+	j->report.duration_us = engine_now_us() - j->report.start_us;
+	end_step(j);
+}
+
+static void end_step(struct step_job *j)
+{
 	struct egroup *g = j->g;
 
 	if (j->step == STEP_ANNOUNCE && j->report.outcome == OUTCOME_DONE)
@@ -116,7 +141,9 @@ static void run_step(struct egroup *g, const struct action *a)
 	j->report.step = j->step;
 	j->report.node = g->e->spec.self;
 	log_debug("%s: %s %s", g->conf->name, j->op == OP_RUN ? "run" : "look at", step_name(j->step));
-	if (j->step == STEP_ADDRESS_DEL)
+	if (j->op == OP_RUN)
+		egroup_state_before(g, j->step);
+	if (j->step == STEP_ADDRESS_DEL || j->step == STEP_GATE)
 		egroup_announce_stop(g);
 	if (lane_submit(g->steps, step_fn, step_done, j) < 0)
 		abort();

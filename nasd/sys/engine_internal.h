@@ -6,6 +6,7 @@
  *   engine_actions.c  the core's actions carried out; jobs in lanes
  *   engine_journal.c  records to lines, reading at start, compaction
  *   engine_clients.c  client entries to and from the peer
+ *   engine_state.c    the clients' state to and from the peer, between GATE and EXPORT
  *   engine_control.c  operators' requests
  *   engine_json.c     status and history as JSON
  *   engine_history.c  finished moves, kept in memory and on disk
@@ -46,6 +47,8 @@ struct injection {
 	bool after;
 };
 
+struct step_job; /* engine_actions.c */
+
 struct egroup {
 	struct engine *e;
 	const struct conf_group *conf;
@@ -67,6 +70,22 @@ struct egroup {
 	bool scanning, scan_again, sync_wanted, peer_has_full;
 	uint64_t clients_seq, sync_seq; /* sync_seq: acknowledged = synced; 0: none waits */
 	atomic_uint replicated;
+
+	/* the clients' state: this node's own, or the source's */
+	struct {
+		char *text;            /* NULL: none */
+		size_t len;
+		uint64_t epoch;        /* under which it may be used */
+		bool own;
+	} state;
+	struct {                       /* from the source, in pieces */
+		char *text;
+		size_t len, total;
+		uint64_t epoch;
+	} coming;
+	struct step_job *gate_job;     /* GATE: done but for the target's word; NULL: none */
+	int64_t handed_at;
+	sd_event_source *gate_timer;
 
 	/* announcements repeated */
 	sd_event_source *announce_timer;
@@ -147,6 +166,20 @@ void egroup_clients_message(struct egroup *g, const struct msg_clients *m);
 void egroup_clients_ack(struct egroup *g, uint64_t seq);
 /* Hands the replica to the effects, or nothing where the own database counts. Any thread. */
 int egroup_clients_choose(struct egroup *g, bool replica, struct err *err);
+
+/* engine_state.c */
+int egroup_state_open(struct egroup *g, struct err *err);
+void egroup_state_close(struct egroup *g);
+/* Before GATE and EXPORT run: what they need to know, or to have. */
+void egroup_state_before(struct egroup *g, enum step_id step);
+/* GATE has run: true when its job (now ours) waits for the target's word; it is
+ * ended by egroup_gate_done then. */
+bool egroup_state_hand_over(struct egroup *g, struct step_job *j);
+/* more: added to its message; or, reclaim being true, said instead of it. */
+void egroup_gate_done(struct egroup *g, struct step_job *j, bool reclaim, const char *more);
+void egroup_state_message(struct egroup *g, const struct peer_msg *m);
+void egroup_state_ack(struct egroup *g, const struct peer_msg *m);
+void egroup_state_peer_down(struct egroup *g);
 
 /* engine_control.c */
 int engine_control_open(struct engine *e, struct err *err);

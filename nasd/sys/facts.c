@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What this node sees of the group: effects_facts of effects.h. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "drbd_dev.h"
@@ -70,6 +71,17 @@ static void ask_server(struct effects *fx, struct facts *out)
 	pthread_mutex_unlock(&fx->data_lock);
 }
 
+/* The module in a server that is warm or serving; the lock is held. */
+static void ask_module(struct effects *fx)
+{
+	struct ganesha_module m;
+
+	ganesha_module_look(fx->ganesha, &m);
+	pthread_mutex_lock(&fx->data_lock);
+	fx->last_module = m;
+	pthread_mutex_unlock(&fx->data_lock);
+}
+
 static void collect_server(struct effects *fx, struct facts *out)
 {
 	struct ganesha_state st;
@@ -79,16 +91,22 @@ static void collect_server(struct effects *fx, struct facts *out)
 	out->server_pid = st.pid;
 	out->exports_wanted = (unsigned)fx->group->n_exports;
 	say_server_error(out, st.reason);
-	if (st.state != SERVER_SERVING)
+	if (st.state != SERVER_SERVING && st.state != SERVER_WARM) {
+		snprintf(out->state_reason, sizeof(out->state_reason), "ganesha is %s", server_state_name(st.state));
 		return;
+	}
 	/* While a step uses the server, what was last seen must do. */
 	if (pthread_mutex_trylock(&fx->server_lock) == 0) {
-		ask_server(fx, out);
+		if (st.state == SERVER_SERVING)
+			ask_server(fx, out);
+		ask_module(fx);
 		pthread_mutex_unlock(&fx->server_lock);
 	}
 	pthread_mutex_lock(&fx->data_lock);
-	out->exports_present = fx->last_exports;
-	out->in_grace = fx->last_grace;
+	out->exports_present = st.state == SERVER_SERVING ? fx->last_exports : 0;
+	out->in_grace = st.state == SERVER_SERVING && fx->last_grace;
+	out->state_moves = fx->last_module.moves;
+	snprintf(out->state_reason, sizeof(out->state_reason), "%s", fx->last_module.reason);
 	pthread_mutex_unlock(&fx->data_lock);
 }
 

@@ -51,6 +51,7 @@ int ganesha_new(const struct conf_group *group, int node, const struct ganesha_e
 	copy_default(g->program, sizeof(g->program), env->program, "/usr/bin/ganesha.nfsd");
 	copy_default(g->bus_program, sizeof(g->bus_program), env->bus_program, "/usr/bin/dbus-daemon");
 	copy_default(g->plugins_dir, sizeof(g->plugins_dir), env->plugins_dir, "");
+	copy_default(g->module_dir, sizeof(g->module_dir), env->module_dir, "");
 	ret = clients_mkdirs(g->run_dir, err);
 	if (ret == 0)
 		ret = clients_mkdirs(log, err);
@@ -217,8 +218,8 @@ static enum outcome start_failed(struct ganesha *g)
 
 /* records: where the records of earlier tenures are to be when it starts.
  * dbus: it is of no use without. */
-static enum outcome start(struct ganesha *g, const char *config, enum clients_db records, bool dbus,
-			  int64_t deadline, struct err *err)
+static enum outcome start_once(struct ganesha *g, const char *config, enum clients_db records, bool dbus,
+			       int64_t deadline, struct err *err)
 {
 	int ret = ganesha_server_kill(g, KILL_US, err);
 
@@ -237,6 +238,28 @@ static enum outcome start(struct ganesha *g, const char *config, enum clients_db
 	return ret == 0 ? OUTCOME_DONE : start_failed(g);
 }
 
+/* A server that does not come up with the module does without: it can do all but
+ * move its clients' state. */
+static enum outcome start(struct ganesha *g, const char *config, enum clients_db records, bool dbus,
+			  int64_t deadline, struct err *err)
+{
+	struct err why = {0};
+	enum outcome o;
+
+	if (g->module_bad)
+		return start_once(g, config, records, dbus, deadline, err);
+	o = start_once(g, config, records, dbus, ganesha_now_us() + (deadline - ganesha_now_us()) / 2, &why);
+	if (o != OUTCOME_FAILED || !g->module_used) {
+		if (o != OUTCOME_DONE && err)
+			*err = why;
+		return o;
+	}
+	log_warn("ganesha %s: does not start with the module, tried without it: %s", g->group->name, why.msg);
+	g->module_bad = true;
+	snprintf(g->module_why, sizeof(g->module_why), "the server does not start with the module: %.100s", why.msg);
+	return start_once(g, config, records, dbus, deadline, err);
+}
+
 enum outcome ganesha_start_warm(struct ganesha *g, int64_t timeout_us, struct err *err)
 {
 	int64_t deadline = ganesha_now_us() + timeout_us;
@@ -251,6 +274,8 @@ enum outcome ganesha_start_warm(struct ganesha *g, int64_t timeout_us, struct er
 	o = start(g, "ganesha.conf", CLIENTS_DB_TAKEOVER, true, deadline, err);
 	if (o == OUTCOME_DONE && ganesha_set_phase(g, PHASE_WARM, err) < 0)
 		o = start_failed(g);
+	if (o == OUTCOME_DONE && g->module_used)
+		ganesha_module_wait(g, deadline);
 	return o;
 }
 
@@ -284,17 +309,39 @@ static int not_loaded(enum clients_op op, const struct client_entry *e, void *da
 	return op == CLIENTS_ADD;
 }
 
+/* The databases of this tenure are the truth from here. */
+static int forget_installed(const struct ganesha *g, struct err *err)
+{
+	char path[PATH_MAX];
+	int ret = clients_mark_set(g->state_dir, g->group->name, false, err);
+
+	if (ret == 0)
+		ret = clients_db_path(g->state_dir, g->group->name, CLIENTS_DB_TAKEOVER, path, sizeof(path), err);
+	return ret == 0 ? clients_tree_clear(path, err) : ret;
+}
+
+/* c: by the module; NULL: over D-Bus. */
+static enum outcome ask_for_grace(struct ganesha *g, struct fsal_client *c, bool *active, int64_t deadline,
+				  struct err *err)
+{
+	enum outcome o;
+
+	if (c)
+		return ganesha_module_grace(c, active, err) == 0 ? OUTCOME_DONE : OUTCOME_FAILED;
+	o = ganesha_dbus_grace(g->bus, "4:" CLIENTS_TAKEOVER_NODEID, deadline - ganesha_now_us(), err);
+	return o == OUTCOME_DONE ? ganesha_dbus_get_grace(g->bus, active, deadline - ganesha_now_us(), err) : o;
+}
+
 /*
  * Enters grace with the installed records. ganesha answers with success also
  * when it could not read them, but it notes in v4old what it has read. Without
  * a record there is nothing to reclaim, and nobody has to wait.
  */
-static enum outcome enter_grace(struct ganesha *g, int64_t deadline, struct err *err)
+static enum outcome enter_grace(struct ganesha *g, struct fsal_client *c, int64_t deadline, struct err *err)
 {
 	struct client_set installed = {0}, loaded = {0};
 	enum outcome o = OUTCOME_FAILED;
 	bool active = false;
-	char path[PATH_MAX];
 
 	if (read_db(g, CLIENTS_DB_TAKEOVER, &installed, err) < 0)
 		goto out;
@@ -303,9 +350,7 @@ static enum outcome enter_grace(struct ganesha *g, int64_t deadline, struct err 
 			o = OUTCOME_DONE;
 		goto out;
 	}
-	o = ganesha_dbus_grace(g->bus, "4:" CLIENTS_TAKEOVER_NODEID, deadline - ganesha_now_us(), err);
-	if (o == OUTCOME_DONE)
-		o = ganesha_dbus_get_grace(g->bus, &active, deadline - ganesha_now_us(), err);
+	o = ask_for_grace(g, c, &active, deadline, err);
 	if (o != OUTCOME_DONE)
 		goto out;
 	o = OUTCOME_FAILED;
@@ -314,17 +359,16 @@ static enum outcome enter_grace(struct ganesha *g, int64_t deadline, struct err 
 	else if (read_db(g, CLIENTS_DB_OLD, &loaded, err) == 0 &&
 		 clients_diff(&loaded, &installed, not_loaded, NULL))
 		err_set(err, ERR_REFUSED, EPROTO, where, "it did not load every client record");
-	else if (clients_mark_set(g->state_dir, g->group->name, false, err) == 0 &&
-		 clients_db_path(g->state_dir, g->group->name, CLIENTS_DB_TAKEOVER, path,
-				 sizeof(path), err) == 0 && clients_tree_clear(path, err) == 0)
-		o = OUTCOME_DONE; /* from here the databases of this tenure are the truth */
+	else if (forget_installed(g, err) == 0)
+		o = OUTCOME_DONE;
 out:
 	client_set_free(&installed);
 	client_set_free(&loaded);
 	return o;
 }
 
-static enum outcome add_export(struct ganesha *g, unsigned id, int64_t deadline, struct err *err)
+static enum outcome add_export(struct ganesha *g, struct fsal_client *c, unsigned id, int64_t deadline,
+			       struct err *err)
 {
 	char name[32], path[PATH_MAX];
 	enum outcome o;
@@ -333,6 +377,8 @@ static enum outcome add_export(struct ganesha *g, unsigned id, int64_t deadline,
 	snprintf(name, sizeof(name), "export-%u.conf", id);
 	if (ganesha_path(g, name, path, sizeof(path), err) < 0)
 		return OUTCOME_FAILED;
+	if (c)
+		return ganesha_module_add_export(c, path, id, err) == 0 ? OUTCOME_DONE : OUTCOME_FAILED;
 	for (;;) {
 		o = ganesha_dbus_add_export(g->bus, path, id, &busy, deadline - ganesha_now_us(), err);
 		if (o == OUTCOME_DONE || !busy || ganesha_now_us() > deadline)
@@ -354,17 +400,59 @@ static enum outcome check_exports(struct ganesha *g, int64_t deadline, struct er
 	return OUTCOME_FAILED;
 }
 
-static enum outcome activate_warm(struct ganesha *g, int64_t deadline, struct err *err)
+/* The module's answer is the server's own; D-Bus is asked what has come of it. */
+static enum outcome add_exports(struct ganesha *g, struct fsal_client *c, int64_t deadline, struct err *err)
 {
-	enum outcome o = open_bus(g, deadline - ganesha_now_us(), err);
+	enum outcome o = OUTCOME_DONE;
 
+	for (size_t i = 0; i < g->group->n_exports && o == OUTCOME_DONE; i++)
+		o = add_export(g, c, g->group->exports[i].id, deadline, err);
+	return o == OUTCOME_DONE && !c ? check_exports(g, deadline, err) : o;
+}
+
+/* The exports first: a state refers to their files. No client comes before the
+ * floating address does. */
+static enum outcome move_in(struct ganesha *g, struct fsal_client *c, struct ganesha_load *load,
+			    int64_t deadline, struct err *err)
+{
+	enum outcome o = add_exports(g, c, deadline, err);
+	int ret;
+
+	if (o != OUTCOME_DONE)
+		return o;
+	ret = ganesha_module_load(c, load, err);
+	if (ret < 0)
+		return OUTCOME_FAILED;
+	if (ret > 0)
+		return enter_grace(g, c, deadline, err);
+	return forget_installed(g, err) == 0 ? OUTCOME_DONE : OUTCOME_FAILED;
+}
+
+static enum outcome activate_warm(struct ganesha *g, struct ganesha_load *load, int64_t deadline,
+				  struct err *err)
+{
+	struct fsal_client client, *c = NULL;
+	enum outcome o = OUTCOME_DONE;
+	struct err why = {0};
+
+	if (ganesha_module_open(g, &client, &why) == 0)
+		c = &client;
+	else
+		o = open_bus(g, deadline - ganesha_now_us(), err);
+	if (!c && load->text)
+		snprintf(load->word, sizeof(load->word), "no module: %.140s", why.msg);
 	if (o == OUTCOME_DONE && ganesha_set_phase(g, PHASE_ACTIVATING, err) < 0)
 		o = OUTCOME_FAILED;
-	if (o == OUTCOME_DONE)
-		o = enter_grace(g, deadline, err);
-	for (size_t i = 0; i < g->group->n_exports && o == OUTCOME_DONE; i++)
-		o = add_export(g, g->group->exports[i].id, deadline, err);
-	return o == OUTCOME_DONE ? check_exports(g, deadline, err) : o;
+	if (o == OUTCOME_DONE && c && load->text) {
+		o = move_in(g, c, load, deadline, err);
+	} else if (o == OUTCOME_DONE) {
+		o = enter_grace(g, c, deadline, err);
+		if (o == OUTCOME_DONE)
+			o = add_exports(g, c, deadline, err);
+	}
+	if (c)
+		fsal_client_close(c);
+	return o;
 }
 
 /* With the exports in its configuration: ganesha reads the records of its own
@@ -382,6 +470,14 @@ static enum outcome activate_cold(struct ganesha *g, int64_t deadline, struct er
 
 enum outcome ganesha_activate(struct ganesha *g, int64_t timeout_us, struct err *err)
 {
+	struct ganesha_load none = {0};
+
+	return ganesha_activate_with(g, &none, timeout_us, err);
+}
+
+enum outcome ganesha_activate_with(struct ganesha *g, struct ganesha_load *load, int64_t timeout_us,
+				   struct err *err)
+{
 	int64_t deadline = ganesha_now_us() + timeout_us;
 	bool served = g->phase == PHASE_SERVING || g->phase == PHASE_ACTIVATING;
 	struct err why = {0};
@@ -398,10 +494,11 @@ enum outcome ganesha_activate(struct ganesha *g, int64_t timeout_us, struct err 
 		o = ganesha_start_warm(g, timeout_us / 2, &why);
 	}
 	if (o == OUTCOME_DONE)
-		o = activate_warm(g, ganesha_now_us() + timeout_us / 2, &why);
+		o = activate_warm(g, load, ganesha_now_us() + timeout_us / 2, &why);
 	if (o != OUTCOME_DONE) {
 		log_warn("ganesha %s: started cold, because: %s", g->group->name,
 			 err_format(&why, text, sizeof(text)));
+		load->moved = false;
 		o = activate_cold(g, deadline, err);
 	}
 	if (o == OUTCOME_DONE && ganesha_set_phase(g, PHASE_SERVING, err) < 0)

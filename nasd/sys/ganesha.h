@@ -38,6 +38,7 @@ struct ganesha_env {
 	const char *program;     /* ["/usr/bin/ganesha.nfsd"] */
 	const char *bus_program; /* ["/usr/bin/dbus-daemon"] */
 	const char *plugins_dir; /* [ganesha's own] */
+	const char *module_dir;  /* [none] where libfsalnasd.so is; without it the clients reclaim */
 };
 
 /* A look at the server, for facts and the watchdog. */
@@ -87,6 +88,51 @@ enum outcome ganesha_stop_all(struct ganesha *g, int64_t timeout_us, struct err 
  * configuration (slower, the same promises). Done: every export is present.
  */
 enum outcome ganesha_activate(struct ganesha *g, int64_t timeout_us, struct err *err);
+
+/* The clients' state as the other server's module has dumped it. */
+struct ganesha_load {
+	const char *text;
+	size_t len;
+	bool moved;     /* out: it was loaded, and no client has to reclaim */
+	char word[160]; /* out: how it went */
+};
+
+/*
+ * The same with a state to be loaded: there is no grace then, and the records
+ * that were installed have served. When it cannot be loaded, all of it is as if
+ * there had been none; a server that has taken half of it is replaced.
+ */
+enum outcome ganesha_activate_with(struct ganesha *g, struct ganesha_load *load, int64_t timeout_us,
+				   struct err *err);
+
+/* ---- the module in the server. Each of these waits some 100 ms at most for one
+ * that does not answer. */
+
+struct ganesha_module {
+	bool moves;        /* state can be dumped and loaded */
+	bool gate_open;    /* or there is none */
+	bool in_grace;
+	char reason[160];  /* why it does not move */
+};
+
+void ganesha_module_look(struct ganesha *g, struct ganesha_module *out);
+
+struct ganesha_dump {
+	bool closed;       /* the gate: requests are held from now on */
+	char *text;        /* the state, terminated, to be freed; NULL: clients will reclaim */
+	size_t len;
+	int64_t clients, opens, locks, held;
+	int64_t gate_us, drain_us, dump_us;
+};
+
+/*
+ * Closes the gate, waits until nothing is in flight (drain_us at most) and dumps
+ * the state. The gate opens by itself after reopen_us without a word from us. 0,
+ * or negative with err when there is no dump; the gate may be closed then.
+ */
+int ganesha_gate(struct ganesha *g, int64_t reopen_us, int64_t drain_us, struct ganesha_dump *out,
+		 struct err *err);
+int ganesha_thaw(struct ganesha *g, struct err *err);
 
 /* How many of the group's exports the server has. */
 enum outcome ganesha_exports_present(struct ganesha *g, unsigned *present, int64_t timeout_us,

@@ -83,29 +83,39 @@ static int too_long(struct err *err)
 }
 
 /* ganesha.conf for the warm one, export-<id>.conf for AddExport, cold.conf with all. */
-int ganesha_write_configs(const struct ganesha *g, struct err *err)
+int ganesha_write_configs(struct ganesha *g, struct err *err)
 {
-	const struct ganesha_paths paths = {
+	struct ganesha_paths paths = {
 		.state_dir = g->state_dir,
 		.plugins_dir = g->plugins_dir[0] ? g->plugins_dir : NULL,
 	};
 	size_t size = (CONF_EXPORTS_MAX + 1) * (size_t)CONFIG_MAX, at;
 	AUTO_FREE char *all = malloc(size);
-	int ret, n;
+	char plugins[PATH_MAX], socket[PATH_MAX];
+	int ret, n, more = 0;
 
 	if (!all)
 		return err_set(err, ERR_SYSTEM, ENOMEM, where, "out of memory");
+	ganesha_module_prepare(g, plugins, socket);
+	if (g->module_used) {
+		paths.plugins_dir = plugins;
+		paths.module_socket = socket;
+	}
 	n = ganesha_conf_core(g->group, g->node, &paths, all, size);
 	if (n < 0)
 		return too_long(err);
 	at = (size_t)n;
+	if (g->module_used)
+		more = ganesha_conf_no_export(all + at, size - at);
+	if (more < 0)
+		return too_long(err);
 	ret = write_bus_config(g, err);
 	if (ret == 0)
-		ret = write_run_file(g, "ganesha.conf", all, at, err);
+		ret = write_run_file(g, "ganesha.conf", all, at + (size_t)more, err);
 	for (size_t i = 0; i < g->group->n_exports && ret == 0; i++) {
 		char name[32];
 
-		n = ganesha_conf_export(g->group, &g->group->exports[i], all + at, size - at);
+		n = ganesha_conf_export(g->group, &g->group->exports[i], g->module_used, all + at, size - at);
 		if (n < 0)
 			return too_long(err);
 		snprintf(name, sizeof(name), "export-%u.conf", g->group->exports[i].id);

@@ -11,6 +11,9 @@
  *                      ganesha.tenure     "<pid> <start time> <tenure> <phase>"
  *                      server-epoch       (state_dir) the last server epoch used
  *   ganesha_dbus.c   calls
+ *   ganesha_module.c nasd's module in the server; in run_dir/<group>:
+ *                      fsal.sock          its socket
+ *                      plugins/           links to it and to what it stands over
  */
 #ifndef NASD_SYS_GANESHA_PRIV_H
 #define NASD_SYS_GANESHA_PRIV_H
@@ -21,6 +24,7 @@
 #include "child.h"
 #include "clients_tree.h"
 #include "conf.h"
+#include "fsal_client.h"
 #include "ganesha.h"
 #include "ganesha_dbus.h"
 
@@ -36,11 +40,15 @@ struct ganesha {
 	char state_dir[GANESHA_DIR_MAX]; /* without it */
 	char log_path[PATH_MAX];
 	char program[CONF_PATH_MAX], bus_program[CONF_PATH_MAX], plugins_dir[CONF_PATH_MAX];
+	char module_dir[CONF_PATH_MAX];
 
 	/* the caller's thread only */
 	struct child_proc bus_proc; /* pidfd -1: none */
 	struct sd_bus *bus;
 	bool cold;                       /* it was started with its exports, maybe without a bus */
+	bool module_used;                /* the configuration that was last written has the module */
+	bool module_bad;                 /* the server did not start with it */
+	char module_why[160];            /* why it is not used */
 
 	pthread_mutex_t lock;       /* for what follows; never held over a wait */
 	struct child_proc server;   /* pidfd -1: none */
@@ -51,7 +59,7 @@ struct ganesha {
 
 /* ---- ganesha_files.c */
 int ganesha_path(const struct ganesha *g, const char *name, char *buf, size_t size, struct err *err);
-int ganesha_write_configs(const struct ganesha *g, struct err *err);
+int ganesha_write_configs(struct ganesha *g, struct err *err);
 int ganesha_next_epoch(const struct ganesha *g, uint64_t *epoch, struct err *err);
 int ganesha_tenure_write(const struct ganesha *g, struct err *err);
 void ganesha_tenure_remove(const struct ganesha *g);
@@ -69,6 +77,27 @@ int ganesha_tenure_read(const struct ganesha *g, struct tenure_record *out);
  * for it to reclaim twice).
  */
 int ganesha_gather_records(const struct ganesha *g, enum clients_db into, struct err *err);
+
+/* ---- ganesha_module.c */
+
+/*
+ * Decides whether the next server is to have the module, and makes what it needs:
+ * plugins and socket get their paths (PATH_MAX). Sets module_used and module_why.
+ */
+void ganesha_module_prepare(struct ganesha *g, char *plugins, char *socket);
+
+/* Connects to the running server's module and hears that it is ready. */
+int ganesha_module_open(struct ganesha *g, struct fsal_client *c, struct err *err);
+
+/* Waits until the module of a server that has just started answers, and ends the
+ * grace period that a server starts with, and nobody needs. */
+void ganesha_module_wait(struct ganesha *g, int64_t deadline);
+
+/* 0; 1: refused, the server is as it was; negative: it must be replaced. */
+int ganesha_module_load(struct fsal_client *c, struct ganesha_load *load, struct err *err);
+
+int ganesha_module_grace(struct fsal_client *c, bool *active, struct err *err);
+int ganesha_module_add_export(struct fsal_client *c, const char *file, unsigned id, struct err *err);
 
 /* ---- ganesha_proc.c */
 int64_t ganesha_now_us(void);

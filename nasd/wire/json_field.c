@@ -55,6 +55,21 @@ bool jf_is_printable(const char *s, size_t len)
 	return true;
 }
 
+/* Printable text in lines. */
+static bool is_lines(const char *s, size_t len)
+{
+	while (len) {
+		const char *nl = memchr(s, '\n', len);
+		size_t n = nl ? (size_t)(nl - s) : len;
+
+		if (!jf_is_printable(s, n))
+			return false;
+		s += n + (nl ? 1 : 0);
+		len -= n + (nl ? 1 : 0);
+	}
+	return true;
+}
+
 void jf_clean_text(char *dst, size_t size, const char *src)
 {
 	size_t len = strlen(src), at = 0, n;
@@ -131,7 +146,7 @@ static json_t *write_text(const struct jf *f, const char *s, struct err *err)
 	char clean[TEXT_LONGEST];
 	size_t len = strnlen(s, f->size);
 
-	if (len == f->size || len >= sizeof(clean)) {
+	if (len == f->size || (f->kind == JF_TEXT && len >= sizeof(clean))) {
 		bad(err, f, "text is not terminated");
 		return NULL;
 	}
@@ -139,12 +154,16 @@ static json_t *write_text(const struct jf *f, const char *s, struct err *err)
 		jf_clean_text(clean, sizeof(clean), s);
 		return json_string(clean);
 	}
-	if (f->kind == JF_EXACT ? !jf_is_printable(s, len) :
-				  !jf_is_name(s, len) && !(f->kind == JF_NAME0 && !len)) {
-		bad(err, f, f->kind == JF_EXACT ? "not printable UTF-8" : "not a name");
+	if (f->kind == JF_EXACT || f->kind == JF_LINES) {
+		if (f->kind == JF_EXACT ? jf_is_printable(s, len) : is_lines(s, len))
+			return json_string(s);
+		bad(err, f, "not printable UTF-8");
 		return NULL;
 	}
-	return json_string(s);
+	if (jf_is_name(s, len) || (f->kind == JF_NAME0 && !len))
+		return json_string(s);
+	bad(err, f, "not a name");
+	return NULL;
 }
 
 static json_t *write_number(const struct jf *f, const void *m, struct err *err)
@@ -227,7 +246,8 @@ static json_t *write_value(const struct jf *f, const void *base, struct err *err
 	case JF_NAME:
 	case JF_NAME0:
 	case JF_TEXT:
-	case JF_EXACT: return write_text(f, m, err);
+	case JF_EXACT:
+	case JF_LINES: return write_text(f, m, err);
 	case JF_ENUM: return write_enum(f, m, err);
 	case JF_ARRAY: return write_array(f, base, err);
 	case JF_OBJECT:
@@ -274,8 +294,8 @@ static int read_text(const struct jf *f, const json_t *v, char *m, struct err *e
 		return bad(err, f, "a string is wanted");
 	if (len >= f->size)
 		return err_set(err, ERR_INPUT, EPROTO, f->name, "longer than %zu bytes", f->size - 1);
-	if (f->kind == JF_TEXT || f->kind == JF_EXACT) {
-		if (!jf_is_printable(s, len))
+	if (f->kind == JF_TEXT || f->kind == JF_EXACT || f->kind == JF_LINES) {
+		if (f->kind == JF_LINES ? !is_lines(s, len) : !jf_is_printable(s, len))
 			return bad(err, f, "has control characters");
 	} else if (!jf_is_name(s, len) && !(f->kind == JF_NAME0 && !len)) {
 		return bad(err, f, "not a name (letters, digits, '_', '-', '.')");
@@ -363,7 +383,8 @@ static int read_value(const struct jf *f, const json_t *v, char *base, struct er
 	case JF_NAME:
 	case JF_NAME0:
 	case JF_TEXT:
-	case JF_EXACT: return read_text(f, v, m, err);
+	case JF_EXACT:
+	case JF_LINES: return read_text(f, v, m, err);
 	case JF_ENUM: return read_enum(f, v, m, err);
 	case JF_ARRAY: return read_array(f, v, base, err);
 	case JF_OBJECT:

@@ -22,6 +22,7 @@ enum jf_kind {
 	JF_NAME0, /* the same or empty */
 	JF_TEXT,  /* char[]: for people; made printable when written */
 	JF_EXACT, /* char[]: printable UTF-8, refused otherwise */
+	JF_LINES, /* char[]: the same, and newlines */
 	JF_ENUM,  /* an enum's names */
 	JF_OBJECT,
 	JF_ARRAY, /* of objects */

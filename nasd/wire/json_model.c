@@ -69,6 +69,8 @@ static const struct jf facts_rows[] = {
 	F(exports_present, JF_UINT),
 	F(exports_wanted, JF_UINT),
 	F(in_grace, JF_BOOL),
+	F(state_moves, JF_BOOL),
+	F(state_reason, JF_TEXT),
 	F(clients, JF_UINT),
 	F(connections, JF_UINT),
 	JF_ROW_ARRAY(facts, addresses, n_addresses, "addresses", &address_table, GROUP_ADDRS_MAX),

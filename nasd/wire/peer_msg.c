@@ -69,6 +69,13 @@ static const struct jf clients_rows[] = {
 
 static const struct jf ack_rows[] = { COMMON, M(u.clients.seq, "seq", JF_U64) };
 
+static const struct jf state_rows[] = {
+	COMMON,
+	M(u.state.offset, "offset", JF_U64),
+	M(u.state.total, "total", JF_U64),
+	M(u.state.text, "text", JF_LINES),
+};
+
 static const struct jf answer_rows[] = {
 	COMMON,
 	M(u.answer.ok, "ok", JF_BOOL),
@@ -85,6 +92,7 @@ static const struct jf_table facts_msg_table = JF_TABLE(facts_msg_rows);
 static const struct jf_table step_table = JF_TABLE(step_rows);
 static const struct jf_table clients_table = JF_TABLE(clients_rows);
 static const struct jf_table ack_table = JF_TABLE(ack_rows);
+static const struct jf_table state_table = JF_TABLE(state_rows);
 static const struct jf_table answer_table = JF_TABLE(answer_rows);
 
 static const struct jf_table *table_of(enum msg_type type)
@@ -107,12 +115,24 @@ static const struct jf_table *table_of(enum msg_type type)
 	case MSG_ABORT:
 	case MSG_DONE:
 	case MSG_REQUEST:
-	case MSG_REPLY: return &answer_table;
+	case MSG_REPLY:
+	case MSG_STATE_ACK: return &answer_table;
+	case MSG_STATE: return &state_table;
 	}
 	return NULL;
 }
 
 /* What the table cannot say. */
+static int check_state(const struct msg_state *s, struct err *err)
+{
+	size_t len = strlen(s->text);
+
+	if (!len || s->total > STATE_TEXT_MAX || s->offset > s->total || len > s->total - s->offset)
+		return err_set(err, ERR_INPUT, EPROTO, "text", "%zu bytes at %llu of %llu", len,
+			       (unsigned long long)s->offset, (unsigned long long)s->total);
+	return 0;
+}
+
 static int check_message(const struct peer_msg *m, struct err *err)
 {
 	bool needs_entry = m->u.clients.op == CLIENTS_ADD || m->u.clients.op == CLIENTS_DEL;
@@ -121,7 +141,7 @@ static int check_message(const struct peer_msg *m, struct err *err)
 		return err_set(err, ERR_INPUT, EPROTO, "entry",
 			       needs_entry ? "\"%s\" needs an entry" : "\"%s\" has no entry",
 			       clients_op_name(m->u.clients.op));
-	return 0;
+	return m->type == MSG_STATE ? check_state(&m->u.state, err) : 0;
 }
 
 static int name_message(struct err *err, enum msg_type type, int ret)

@@ -11,7 +11,8 @@
  *     STEP       "report": see json_model.h
  *     CLIENTS    "op","seq","entry" (null for full-begin and full-end)
  *     CLIENTS_ACK  "seq"
- *     REFUSED, REPLY, REQUEST, ABORT, DONE
+ *     STATE      "offset","total" (at most STATE_TEXT_MAX),"text" (lines, not empty)
+ *     REFUSED, REPLY, REQUEST, ABORT, DONE, STATE_ACK
  *                "ok","error" (null or an error),"target","request"
  *     FACTS_REQ, PREPARE, PREPARED, COMMIT, CLAIM, CLAIMED  nothing more
  *

@@ -33,7 +33,7 @@ reused-epoch|actions.c|s/uint64_t e = g->j.max_epoch + 1;/uint64_t e = g->j.epoc
 common-epochs|actions.c|s/return (e & 1) == .*/return e;/|both nodes choose from the same epochs
 address-first|steps.c|s/STEP_MOUNT, STEP_EXPORT,$/STEP_MOUNT, STEP_ADDRESS_ADD, STEP_EXPORT,/|the address comes before the exports
 no-guard|program.c|s/if (!rebuilds [|][|] g->prog.guarded)/if (true)/|the server is rebuilt under the address
-address-last|steps.c|s/program_release\[\] = { STEP_ADDRESS_DEL, STEP_SERVER_STOP,/program_release[] = { STEP_SERVER_STOP, STEP_ADDRESS_DEL,/|the server stops under the address
+address-last|steps.c|s/program_release\[\] = { STEP_GATE, STEP_ADDRESS_DEL, STEP_SERVER_STOP,/program_release[] = { STEP_GATE, STEP_SERVER_STOP, STEP_ADDRESS_DEL,/|the server stops under the address
 no-demote|steps.c|s/STEP_SERVER_STOP, STEP_UNMOUNT,$/STEP_SERVER_STOP, STEP_UNMOUNT, STEP_NONE,/|the source stays Primary
 stale-answer|program.c|s/^\tif (g->stale) {/\tif (false) {/|an old step's answer is taken for a new one's
 undo-beside|source.c|/never undo beside a running step/{N;d}|undone beside a running step

@@ -544,7 +544,7 @@ int sim_active(const struct sim *s)
 		const struct machine *m = &s->w.m[i];
 
 		if (sim_state(s, i) == GS_ACTIVE && m->primary && m->mounted && m->address &&
-		    m->server == SERVER_SERVING)
+		    m->server == SERVER_SERVING && !m->gated)
 			return i;
 	}
 	return NODE_NONE;

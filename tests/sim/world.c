@@ -56,6 +56,7 @@ static enum outcome export(struct machine *m, struct world *w, int node, char *m
 {
 	if (!m->mounted)
 		return refuse(msg, "not mounted");
+	m->gated = false;
 	if (m->server == SERVER_SERVING)
 		return OUTCOME_DONE;
 	if (m->address) /* the server comes up without exports first: ESTALE for the clients */
@@ -83,6 +84,9 @@ enum outcome world_run(struct world *w, int node, enum step_id step, char *msg)
 	case STEP_REWARM: return warm(m, msg);
 	case STEP_PRESYNC:
 	case STEP_CONFIRM: return OUTCOME_DONE;
+	case STEP_GATE:
+		m->gated = m->server == SERVER_SERVING;
+		return OUTCOME_DONE;
 	case STEP_ADDRESS_DEL:
 		m->address = false;
 		m->server_fell = false;
@@ -90,6 +94,7 @@ enum outcome world_run(struct world *w, int node, enum step_id step, char *msg)
 	case STEP_SERVER_STOP:
 		if (m->server == SERVER_SERVING)
 			m->server = SERVER_DOWN;
+		m->gated = false;
 		return OUTCOME_DONE;
 	case STEP_UNMOUNT:
 		if (m->server == SERVER_SERVING)
@@ -138,6 +143,7 @@ enum outcome world_verify(struct world *w, int node, enum step_id step)
 	case STEP_WARM:
 	case STEP_REWARM: return holds(m->server == SERVER_WARM);
 	case STEP_PRESYNC:
+	case STEP_GATE: /* without it the clients reclaim */
 	case STEP_CONFIRM: return OUTCOME_DONE;
 	case STEP_ADDRESS_DEL: return holds(!m->address);
 	case STEP_SERVER_STOP: return holds(m->server != SERVER_SERVING);
@@ -145,7 +151,7 @@ enum outcome world_verify(struct world *w, int node, enum step_id step)
 	case STEP_DRBD_SECONDARY: return holds(!m->primary);
 	case STEP_DRBD_PRIMARY: return holds(m->primary);
 	case STEP_MOUNT: return holds(m->mounted);
-	case STEP_EXPORT: return holds(m->server == SERVER_SERVING);
+	case STEP_EXPORT: return holds(m->server == SERVER_SERVING && !m->gated);
 	case STEP_ADDRESS_ADD: return holds(m->address);
 	case STEP_ANNOUNCE: return OUTCOME_FAILED; /* leaves no trace */
 	case STEP_NONE:
@@ -170,6 +176,7 @@ void world_server_dies(struct world *w, int node)
 {
 	if (w->m[node].server == SERVER_SERVING)
 		w->m[node].server_fell = true;
+	w->m[node].gated = false;
 	w->m[node].server = SERVER_DOWN;
 }
 

@@ -11,6 +11,7 @@
 struct machine {
 	bool primary, mounted, address;
 	enum server_state server; /* SERVING: with every export */
+	bool gated;               /* the server holds every request */
 	bool server_fell;         /* by itself; the address may stay until nasd has acted */
 };
 

@@ -276,6 +276,7 @@ START_TEST(ganesha)
 	struct conf *c = load_ok(LAB_CONF);
 	struct conf_group *g = &c->groups[0];
 	const struct ganesha_paths paths = { .state_dir = "/s", .plugins_dir = "/p" };
+	const struct ganesha_paths module = { .module_socket = "/r/fsal.sock" };
 	char text[4096], tiny[100];
 
 	ck_assert_int_gt(ganesha_conf_core(g, 0, &paths, text, sizeof(text)), 0);
@@ -292,17 +293,26 @@ START_TEST(ganesha)
 	check_has(text, "Plugins_Dir = \"/p\";");
 	ck_assert_ptr_null(strstr(text, "Bind_Addr"));
 	ck_assert_ptr_null(strstr(text, "EXPORT"));
+	ck_assert_ptr_null(strstr(text, "NASD {"));
+	ck_assert_int_eq(g->nfs.migrate, CONF_MIGRATE_AUTO);
 	g->nfs.bind = g->addresses[0].net.ip;
 	ck_assert_int_gt(ganesha_conf_core(g, 1, NULL, text, sizeof(text)), 0);
 	check_has(text, "Bind_Addr = 10.77.1.100;");
 	check_has(text, "RecoveryRoot = \"/var/lib/nasd/vmstore\";");
-	ck_assert_int_gt(ganesha_conf_export(g, &g->exports[0], text, sizeof(text)), 0);
+	ck_assert_int_gt(ganesha_conf_export(g, &g->exports[0], false, text, sizeof(text)), 0);
+	ck_assert_ptr_null(strstr(text, "NASD"));
 	check_has(text, "Export_Id = 1;");
 	check_has(text, "Clients = 10.77.1.0/24, fd77:1::/64;");
 	check_has(text, "Access_Type = RW;");
+	ck_assert_int_gt(ganesha_conf_export(g, &g->exports[0], true, text, sizeof(text)), 0);
+	check_has(text, "Name = NASD;\n\t\tFSAL {\n\t\t\tName = VFS;");
+	ck_assert_int_gt(ganesha_conf_no_export(text, sizeof(text)), 0);
+	check_has(text, "Export_Id = 65535;"); /* beyond what the schema takes */
+	ck_assert_int_gt(ganesha_conf_core(g, 0, &module, text, sizeof(text)), 0);
+	check_has(text, "NASD {\n\tSocket = \"/r/fsal.sock\";");
 	ck_assert_int_eq(ganesha_conf_core(g, 0, NULL, tiny, sizeof(tiny)), -ENOSPC);
 	ck_assert_str_eq(tiny, "");
-	ck_assert_int_eq(ganesha_conf_export(g, &g->exports[0], tiny, sizeof(tiny)), -ENOSPC);
+	ck_assert_int_eq(ganesha_conf_export(g, &g->exports[0], true, tiny, sizeof(tiny)), -ENOSPC);
 	conf_free(c);
 }
 END_TEST

@@ -21,7 +21,7 @@ struct row_case {
 /* These are in place before they run: asked afterwards the world says so. */
 static bool in_place_anyway(enum step_id step)
 {
-	return step == STEP_WARM || step == STEP_PRESYNC;
+	return step == STEP_WARM || step == STEP_PRESYNC || step == STEP_GATE;
 }
 
 /* NODE_NONE: either, as long as the promises hold. */

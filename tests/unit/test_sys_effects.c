@@ -68,7 +68,7 @@ static void setup(void)
 	ck_assert_int_eq(system("ip link add nasdtest0 type veth peer name nasdtest1 && "
 				"ip link set nasdtest0 up && ip link set nasdtest1 up && "
 				"ip link set lo up"), 0);
-	paths = (struct effects_paths){ lfs->dir, lfs->dir, lfs->dir };
+	paths = (struct effects_paths){ lfs->dir, lfs->dir, lfs->dir, NULL };
 	err_clear(&err);
 	fx = effects_new(conf, 0, 0, &paths, &err);
 	ck_assert_ptr_nonnull(fx);

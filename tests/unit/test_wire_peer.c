@@ -50,7 +50,7 @@ static void frame_must_fail(const struct corpus_file *f)
 
 static unsigned type_by_name(const char *name, size_t len)
 {
-	for (unsigned t = MSG_HELLO; t <= MSG_INTRO; t++)
+	for (unsigned t = MSG_HELLO; t <= MSG_STATE_ACK; t++)
 		if (strlen(msg_type_name((enum msg_type)t)) == len && !memcmp(msg_type_name((enum msg_type)t), name, len))
 			return t;
 	return 0;
@@ -106,7 +106,7 @@ START_TEST(header_as_hex)
 		snprintf(hex + 2 * i, 3, "%02x", out[i]);
 	/* cbf43926 is the check value of this CRC for "123456789" */
 	ck_assert_str_eq(hex, "4e415344"         /* NASD */
-			      "0001" "02" "00"   /* version, type, flags */
+			      "0002" "02" "00"   /* version, type, flags */
 			      "00000009"         /* length */
 			      "0102030405060708" /* sequence number */
 			      "cbf43926"         /* CRC */
@@ -172,7 +172,7 @@ START_TEST(version_error_names_both)
 	frame_feed(&dec, out, sizeof(out));
 	ck_assert_int_eq(frame_next(&dec, &f, &err), -EPROTONOSUPPORT);
 	ck_assert_ptr_nonnull(strstr(err.msg, "version 9"));
-	ck_assert_ptr_nonnull(strstr(err.msg, "version 1"));
+	ck_assert_ptr_nonnull(strstr(err.msg, "version 2"));
 	ck_assert(err.remedy[0]);
 	ck_assert_int_eq(frame_encode(1, 1, out, FRAME_PAYLOAD_MAX + 1, out, sizeof(out), &err), -EMSGSIZE);
 }
@@ -224,7 +224,7 @@ static void fill_facts(struct facts *f)
 		.drbd_suspended = true, .mount_dir_exists = true, .mounted = true, .mount_dir_busy = true,
 		.device_mounted_elsewhere = true, .fs_readonly = true, .dirty_bytes = INT64_MAX,
 		.server = SERVER_SERVING, .server_pid = INT32_MAX, .exports_present = UINT32_MAX,
-		.exports_wanted = UINT32_MAX, .in_grace = true, .clients = UINT32_MAX,
+		.exports_wanted = UINT32_MAX, .in_grace = true, .state_moves = true, .clients = UINT32_MAX,
 		.connections = UINT32_MAX, .n_addresses = GROUP_ADDRS_MAX, .journal_ok = true,
 	};
 	memset(f->group, 'Z', sizeof(f->group) - 1);
@@ -236,6 +236,7 @@ static void fill_facts(struct facts *f)
 	FILL(f->drbd_peer_disk);
 	FILL(f->fs_uuid);
 	FILL(f->server_error);
+	FILL(f->state_reason);
 	FILL(f->journal_error);
 	for (unsigned i = 0; i < GROUP_ADDRS_MAX; i++) {
 		FILL(f->addresses[i].text);
@@ -278,12 +279,20 @@ static void fill_body(struct peer_msg *m)
 		m->u.clients.entry.kind = CLIENT_CONNECTION;
 		FILL(m->u.clients.entry.text);
 		break;
+	case MSG_STATE:
+		m->u.state.total = STATE_TEXT_MAX;
+		m->u.state.offset = STATE_TEXT_MAX - (STATE_PIECE_MAX - 1);
+		FILL(m->u.state.text);
+		for (size_t i = 0; i < STATE_PIECE_MAX - 1; i += 90)
+			m->u.state.text[i] = '\n';
+		break;
 	case MSG_CLIENTS_ACK: m->u.clients.seq = INT64_MAX; break;
 	case MSG_REFUSED:
 	case MSG_ABORT:
 	case MSG_DONE:
 	case MSG_REQUEST:
 	case MSG_REPLY:
+	case MSG_STATE_ACK:
 		m->u.answer.ok = true;
 		m->u.answer.err.cls = ERR_INTERNAL;
 		m->u.answer.err.errnum = INT32_MAX;
@@ -304,12 +313,16 @@ static void fill_body(struct peer_msg *m)
 
 START_TEST(every_type_round_trips)
 {
-	for (unsigned t = MSG_HELLO; t <= MSG_INTRO; t++) {
+	for (unsigned t = MSG_HELLO; t <= MSG_STATE_ACK; t++) {
 		struct peer_msg *m = start((enum msg_type)t, false);
 
 		ck_assert_str_ne(msg_type_name((enum msg_type)t), "invalid");
-		if (t == MSG_STEP) /* the two that have no all-zero form */
+		if (t == MSG_STEP) /* those that have no all-zero form */
 			m->u.step.step = STEP_CHECK;
+		if (t == MSG_STATE) {
+			m->u.state.text[0] = '\n';
+			m->u.state.total = 1;
+		}
 		if (t == MSG_INTRO)
 			m->u.intro.node[0] = 'a';
 		round_trip(m);
@@ -399,6 +412,11 @@ START_TEST(what_cannot_be_sent)
 	m = start(MSG_FACTS, false);
 	memset(m->u.facts.drbd_role, 'x', sizeof(m->u.facts.drbd_role));
 	must_not_encode(m, "facts.drbd_role");
+	m = start(MSG_STATE, false);
+	must_not_encode(m, "text");
+	m->u.state.total = 3;
+	strcpy(m->u.state.text, "a\tb");
+	must_not_encode(m, "text");
 	m->type = (enum msg_type)77;
 	must_not_encode(m, "peer message");
 }

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * GATE, and the clients' state on its way: dumped behind a closed gate here,
+ * handed over by the engine, loaded by EXPORT there. What is dumped stays true
+ * for as long as the gate does not open, which it does only by our word, or when
+ * nasd has been silent for longer than a freeze may last.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "effects_int.h"
+
+enum {
+	DRAIN_US = 100000,       /* a client may take 40 ms to acknowledge the last reply */
+	REOPEN_MORE_US = 1000000, /* beyond the freeze's limit, after which nothing is committed */
+};
+
+/* ---- with the engine */
+
+void effects_expect(struct effects *fx, const char *why_not)
+{
+	pthread_mutex_lock(&fx->data_lock);
+	snprintf(fx->why_not, sizeof(fx->why_not), "%s", why_not ? why_not : "");
+	pthread_mutex_unlock(&fx->data_lock);
+}
+
+char *effects_take_dump(struct effects *fx, size_t *len)
+{
+	char *text;
+
+	pthread_mutex_lock(&fx->data_lock);
+	text = fx->dump;
+	*len = fx->dump_len;
+	fx->dump = NULL;
+	pthread_mutex_unlock(&fx->data_lock);
+	return text;
+}
+
+void effects_give_state(struct effects *fx, char *text, size_t len, bool own)
+{
+	char *old;
+
+	pthread_mutex_lock(&fx->data_lock);
+	old = fx->state;
+	fx->state = text;
+	fx->state_len = len;
+	fx->state_own = own;
+	pthread_mutex_unlock(&fx->data_lock);
+	free(old);
+}
+
+/* ---- with the other effects */
+
+void state_take(struct effects *fx, struct ganesha_load *load)
+{
+	bool stale;
+
+	*load = (struct ganesha_load){ 0 };
+	pthread_mutex_lock(&fx->data_lock);
+	load->text = fx->state;
+	load->len = fx->state_len;
+	stale = fx->state_own && !fx->sealed;
+	fx->state = NULL;
+	fx->sealed = false;
+	pthread_mutex_unlock(&fx->data_lock);
+	if (!stale)
+		return;
+	free((char *)load->text);
+	load->text = NULL;
+}
+
+void state_seal(struct effects *fx)
+{
+	pthread_mutex_lock(&fx->data_lock);
+	fx->sealed = fx->gated_until > effects_now_us();
+	fx->gated_until = 0;
+	pthread_mutex_unlock(&fx->data_lock);
+}
+
+bool state_gated(struct effects *fx)
+{
+	struct ganesha_module m;
+
+	ganesha_module_look(fx->ganesha, &m);
+	return !m.gate_open;
+}
+
+enum outcome state_thaw(struct effects *fx, struct word *w)
+{
+	pthread_mutex_lock(&fx->data_lock);
+	fx->gated_until = 0;
+	pthread_mutex_unlock(&fx->data_lock);
+	return ganesha_thaw(fx->ganesha, w->err) == 0 ? OUTCOME_DONE : OUTCOME_FAILED;
+}
+
+/* ---- GATE */
+
+enum outcome gate_verify(struct effects *fx, struct word *w)
+{
+	(void)fx;
+	SAY(w, "clients will reclaim");
+	return OUTCOME_DONE;
+}
+
+static enum outcome skip(struct word *w, const char *why)
+{
+	SAY(w, "skipped, clients will reclaim: %.150s", why);
+	return OUTCOME_DONE;
+}
+
+static void keep_dump(struct effects *fx, struct ganesha_dump *d, int64_t until)
+{
+	char *old;
+
+	pthread_mutex_lock(&fx->data_lock);
+	old = fx->dump;
+	fx->dump = d->text;
+	fx->dump_len = d->len;
+	fx->gated_until = d->text ? until : 0;
+	fx->sealed = false;
+	pthread_mutex_unlock(&fx->data_lock);
+	free(old);
+}
+
+/* Nothing that goes wrong here is a reason not to move: the clients can reclaim. */
+enum outcome gate_run(struct effects *fx, struct word *w)
+{
+	int64_t reopen = (int64_t)fx->group->limits.freeze_us + REOPEN_MORE_US, until;
+	struct ganesha_dump d = { 0 };
+	struct ganesha_module m;
+	struct err why = { 0 };
+	char peer[FSAL_TEXT_MAX];
+
+	pthread_mutex_lock(&fx->data_lock);
+	m = fx->last_module;
+	memcpy(peer, fx->why_not, sizeof(peer));
+	pthread_mutex_unlock(&fx->data_lock);
+	keep_dump(fx, &d, 0);
+	if (!m.moves || peer[0])
+		return skip(w, m.moves ? peer : m.reason[0] ? m.reason : "it is not known whether the state could move");
+	until = effects_now_us() + reopen;
+	if (ganesha_gate(fx->ganesha, reopen, DRAIN_US, &d, &why) < 0) {
+		char text[ERR_MSG_MAX + ERR_WHERE_MAX + ERR_REMEDY_MAX];
+
+		return skip(w, err_format(&why, text, sizeof(text)));
+	}
+	keep_dump(fx, &d, until);
+	SAY(w, "%lld client%s, %lld opens, %lld locks in %zu bytes; gate %.1f, drain %.1f (%lld held), dump %.1f ms",
+	    (long long)d.clients, d.clients == 1 ? "" : "s", (long long)d.opens, (long long)d.locks, d.len,
+	    (double)d.gate_us / 1e3, (double)d.drain_us / 1e3, (long long)d.held, (double)d.dump_us / 1e3);
+	return OUTCOME_DONE;
+}

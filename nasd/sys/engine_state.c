@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The clients' state between GATE on the source and EXPORT on the target, or on
+ * the source again when it has to go back. It never reaches a disk: a nasd that
+ * is started again in between lets the clients reclaim.
+ *
+ * A state is good for one epoch: the target's for that of the transaction, under
+ * which it becomes the owner; the source's own for the one it owns already, until
+ * the commitment takes that away. Whether the target believes to have it and the
+ * source does not know does no harm: requests stay held until the server behind
+ * the gate has ended.
+ */
+#include "engine_internal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "log.h"
+
+enum { ACK_US = 100000, ACK_PER_KIB_US = 100 };
+
+/* ---- what is kept */
+
+static void drop_state(struct egroup *g)
+{
+	free(g->state.text);
+	memset(&g->state, 0, sizeof(g->state));
+}
+
+static void drop_coming(struct egroup *g)
+{
+	free(g->coming.text);
+	memset(&g->coming, 0, sizeof(g->coming));
+}
+
+void egroup_state_before(struct egroup *g, enum step_id step)
+{
+	struct group_view v;
+
+	group_look(g->core, &v);
+	if (step == STEP_GATE) {
+		drop_state(g);
+		effects_expect(g->fx, !v.peer ? "nothing is known of the target" :
+				      v.peer->state_moves ? "" :
+				      v.peer->state_reason[0] ? v.peer->state_reason : "the target cannot take the state");
+	} else if (step == STEP_EXPORT) {
+		bool good = g->state.text && g->state.epoch == v.epoch;
+
+		effects_give_state(g->fx, good ? g->state.text : NULL, g->state.len, g->state.own);
+		if (good)
+			g->state.text = NULL;
+		drop_state(g);
+		drop_coming(g);
+	}
+}
+
+/* ---- the source */
+
+static int send_state(struct egroup *g, uint64_t epoch)
+{
+	struct peer_msg m = { .type = MSG_STATE, .epoch = epoch };
+	int ret = g->state.len ? 0 : -EINVAL;
+
+	snprintf(m.group, sizeof(m.group), "%s", g->conf->name);
+	m.u.state.total = g->state.len;
+	for (size_t at = 0; ret == 0 && at < g->state.len;) {
+		size_t n = g->state.len - at;
+
+		n = n < STATE_PIECE_MAX ? n : STATE_PIECE_MAX - 1;
+		m.u.state.offset = at;
+		memcpy(m.u.state.text, g->state.text + at, n);
+		m.u.state.text[n] = '\0';
+		ret = peer_link_send(g->e->link, &m);
+		at += n;
+	}
+	return ret;
+}
+
+static void gate_ends(struct egroup *g, bool reclaim, const char *more)
+{
+	struct step_job *j = g->gate_job;
+
+	g->gate_job = NULL;
+	sd_event_source_set_enabled(g->gate_timer, SD_EVENT_OFF);
+	egroup_gate_done(g, j, reclaim, more);
+}
+
+static int no_word(sd_event_source *s, uint64_t usec, void *data)
+{
+	struct egroup *g = data;
+
+	(void)s;
+	(void)usec;
+	if (g->gate_job)
+		gate_ends(g, true, "the target did not say in time that it has the state");
+	return 0;
+}
+
+bool egroup_state_hand_over(struct egroup *g, struct step_job *j)
+{
+	struct group_view v;
+	size_t len;
+	char *text = effects_take_dump(g->fx, &len);
+	int ret;
+
+	drop_state(g);
+	if (!text)
+		return false;
+	group_look(g->core, &v);
+	g->state.text = text;
+	g->state.len = len;
+	g->state.epoch = v.epoch;
+	g->state.own = true;
+	g->gate_job = j;
+	g->handed_at = engine_now_us();
+	ret = send_state(g, v.txn_epoch);
+	if (ret < 0) {
+		gate_ends(g, true, ret == -ENOTCONN ? "the link to the target is down" : "it cannot be sent");
+		return true;
+	}
+	sd_event_source_set_time(g->gate_timer, (uint64_t)(g->handed_at + ACK_US) + (len >> 10) * ACK_PER_KIB_US);
+	sd_event_source_set_enabled(g->gate_timer, SD_EVENT_ONESHOT);
+	return true;
+}
+
+void egroup_state_ack(struct egroup *g, const struct peer_msg *m)
+{
+	struct group_view v;
+	char text[80];
+
+	group_look(g->core, &v);
+	if (!g->gate_job || m->epoch != v.txn_epoch)
+		return;
+	snprintf(text, sizeof(text), "; handed over %.1f ms", (double)(engine_now_us() - g->handed_at) / 1e3);
+	gate_ends(g, !m->u.answer.ok, m->u.answer.ok ? text : m->u.answer.err.msg);
+}
+
+void egroup_state_peer_down(struct egroup *g)
+{
+	if (g->gate_job)
+		gate_ends(g, true, "the link to the target was lost");
+	drop_coming(g);
+}
+
+/* ---- the target */
+
+static void answer(struct egroup *g, uint64_t epoch, const char *why_not)
+{
+	struct peer_msg m = { .type = MSG_STATE_ACK, .epoch = epoch };
+
+	snprintf(m.group, sizeof(m.group), "%s", g->conf->name);
+	m.u.answer.ok = !why_not;
+	m.u.answer.target = g->e->spec.self;
+	if (why_not)
+		err_set(&m.u.answer.err, ERR_REFUSED, EPERM, "state", "%s", why_not);
+	peer_link_send(g->e->link, &m);
+}
+
+static bool begin(struct egroup *g, const struct peer_msg *m)
+{
+	drop_coming(g);
+	drop_state(g);
+	g->coming.text = malloc((size_t)m->u.state.total + 1);
+	if (!g->coming.text)
+		return false;
+	g->coming.total = (size_t)m->u.state.total;
+	g->coming.epoch = m->epoch;
+	return true;
+}
+
+/* The codec has seen to it that the piece is within its total. */
+void egroup_state_message(struct egroup *g, const struct peer_msg *m)
+{
+	const struct msg_state *s = &m->u.state;
+	size_t n = strlen(s->text);
+	struct group_view v;
+
+	group_look(g->core, &v);
+	if (v.state != GS_PREPARED || m->epoch != v.txn_epoch) {
+		answer(g, m->epoch, "the target knows of no such transaction");
+		return;
+	}
+	if (s->offset == 0 && !begin(g, m)) {
+		answer(g, m->epoch, "the target has no memory for the state");
+		return;
+	}
+	if (!g->coming.text || g->coming.epoch != m->epoch || g->coming.total != s->total || g->coming.len != s->offset) {
+		drop_coming(g);
+		answer(g, m->epoch, "pieces of the state are missing");
+		return;
+	}
+	memcpy(g->coming.text + g->coming.len, s->text, n);
+	g->coming.len += n;
+	if (g->coming.len < g->coming.total)
+		return;
+	g->coming.text[g->coming.len] = '\0';
+	g->state.text = g->coming.text;
+	g->state.len = g->coming.len;
+	g->state.epoch = m->epoch;
+	g->state.own = false;
+	g->coming.text = NULL;
+	drop_coming(g);
+	answer(g, m->epoch, NULL);
+}
+
+/* ---- both */
+
+int egroup_state_open(struct egroup *g, struct err *err)
+{
+	int ret = sd_event_add_time(g->e->event, &g->gate_timer, CLOCK_MONOTONIC, 0, 1000, no_word, g);
+
+	if (ret < 0)
+		return err_set(err, ERR_SYSTEM, -ret, g->conf->name, "timer");
+	sd_event_source_set_enabled(g->gate_timer, SD_EVENT_OFF);
+	return 0;
+}
+
+void egroup_state_close(struct egroup *g)
+{
+	sd_event_source_unref(g->gate_timer);
+	free(g->gate_job);
+	drop_coming(g);
+	drop_state(g);
+}

@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* nasd's module in the server: where it comes from, and what is asked of it. */
+#include <errno.h>
+#include <glob.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "ganesha_priv.h"
+#include "log.h"
+
+enum {
+	ASK_US = 80000,         /* what takes the module no time */
+	WORK_US = 150000,       /* what takes it some */
+	BODY_US = 100000,
+	PER_BYTE_US = 1,        /* and what grows with the state: a dump, a load */
+	STATE_CHUNK = 20,       /* bytes in that time */
+	START_US = 1000000,
+	POLL_US = 2000,
+};
+
+#define MODULE_NAME "libfsalnasd.so"
+#define BELOW_NAME "libfsalvfs.so"
+
+/* ---- the plugins */
+
+/* The distribution's directory of plugins is that of its architecture. */
+static bool find_below(char path[PATH_MAX])
+{
+	static const char *const patterns[] = {
+		"/usr/lib/*/ganesha/" BELOW_NAME, "/usr/lib/ganesha/" BELOW_NAME, "/usr/lib64/ganesha/" BELOW_NAME,
+	};
+	bool found = false;
+
+	for (size_t i = 0; i < sizeof(patterns) / sizeof(*patterns) && !found; i++) {
+		glob_t g;
+
+		if (glob(patterns[i], 0, NULL, &g) == 0)
+			found = snprintf(path, PATH_MAX, "%s", g.gl_pathv[0]) < PATH_MAX;
+		globfree(&g);
+	}
+	return found;
+}
+
+static int link_plugin(const char *dir, const char *name, const char *target)
+{
+	char path[PATH_MAX], now[PATH_MAX];
+	ssize_t n;
+
+	if (snprintf(path, sizeof(path), "%s/%s", dir, name) >= (int)sizeof(path))
+		return -ENAMETOOLONG;
+	n = readlink(path, now, sizeof(now) - 1);
+	if (n > 0 && (size_t)n == strlen(target) && !memcmp(now, target, (size_t)n))
+		return 0;
+	unlink(path);
+	return symlink(target, path) < 0 ? -errno : 0;
+}
+
+static bool use(struct ganesha *g, char *plugins, char *socket)
+{
+	char module[PATH_MAX], below[PATH_MAX];
+	const char *why = NULL;
+
+	snprintf(module, sizeof(module), "%s/" MODULE_NAME, g->module_dir);
+	if (g->module_bad)
+		return false; /* module_why says it */
+	if (g->group->nfs.migrate == CONF_MIGRATE_OFF)
+		why = "migrate-state is off";
+	else if (!g->module_dir[0] || access(module, R_OK) < 0)
+		why = "the ganesha module is not installed (" MODULE_NAME ")";
+	else if (!find_below(below))
+		why = BELOW_NAME " is not where it is looked for";
+	else if (ganesha_path(g, "plugins", plugins, PATH_MAX, NULL) < 0 ||
+		 ganesha_path(g, "fsal.sock", socket, PATH_MAX, NULL) < 0 ||
+		 (mkdir(plugins, 0755) < 0 && errno != EEXIST) ||
+		 link_plugin(plugins, MODULE_NAME, module) < 0 || link_plugin(plugins, BELOW_NAME, below) < 0)
+		why = "the directory of its plugins cannot be made";
+	snprintf(g->module_why, sizeof(g->module_why), "%s", why ? why : "");
+	return !why;
+}
+
+void ganesha_module_prepare(struct ganesha *g, char *plugins, char *socket)
+{
+	g->module_used = use(g, plugins, socket);
+	if (!g->module_used)
+		log_info("ganesha %s: without the module: %s", g->group->name, g->module_why);
+}
+
+/* ---- talking */
+
+/* Whatever configuration it was started with: a server that was adopted may have
+ * another than one that would be started now. */
+static int connect_to(struct ganesha *g, struct fsal_client *c, struct err *err)
+{
+	char path[PATH_MAX];
+	int ret = ganesha_path(g, "fsal.sock", path, sizeof(path), err);
+
+	c->fd = -1;
+	if (ret == 0 && !ganesha_server_alive(g))
+		ret = err_set(err, ERR_REFUSED, ESRCH, "ganesha", "the server does not run");
+	return ret < 0 ? ret : fsal_client_open(c, path, g->server.pid, err);
+}
+
+static int simple(struct fsal_client *c, enum fsal_op op, uint64_t number, const char *path,
+		  int64_t timeout_us, struct fsal_answer *a, struct err *err)
+{
+	struct fsal_request req = { op, number, path };
+
+	return fsal_client_do(c, &req, NULL, timeout_us, a, err);
+}
+
+static int64_t for_state_us(size_t len)
+{
+	return WORK_US + (int64_t)(len / STATE_CHUNK) * PER_BYTE_US;
+}
+
+int ganesha_module_open(struct ganesha *g, struct fsal_client *c, struct err *err)
+{
+	struct fsal_answer a;
+	int ret = connect_to(g, c, err);
+
+	if (ret == 0)
+		ret = simple(c, FSAL_STATUS, 0, NULL, ASK_US, &a, err);
+	if (ret == 0 && !a.u.status.ready)
+		ret = err_set(err, ERR_REFUSED, ENOTSUP, "ganesha's module", "%s", a.u.status.reason);
+	if (ret < 0)
+		fsal_client_close(c);
+	return ret;
+}
+
+void ganesha_module_look(struct ganesha *g, struct ganesha_module *out)
+{
+	struct fsal_answer a = { 0 };
+	struct fsal_client c;
+	struct err e = { 0 };
+	int ret = connect_to(g, &c, &e);
+
+	*out = (struct ganesha_module){ .gate_open = true };
+	if (ret == 0)
+		ret = simple(&c, FSAL_STATUS, 0, NULL, ASK_US, &a, &e);
+	fsal_client_close(&c);
+	if (g->group->nfs.migrate == CONF_MIGRATE_OFF)
+		snprintf(out->reason, sizeof(out->reason), "migrate-state is off");
+	else if (ret < 0 && g->module_why[0])
+		snprintf(out->reason, sizeof(out->reason), "%s", g->module_why);
+	else if (ret < 0)
+		snprintf(out->reason, sizeof(out->reason), "the module in ganesha: %.120s", e.msg);
+	if (ret < 0)
+		return;
+	out->gate_open = a.u.status.gate_open;
+	out->in_grace = a.u.status.in_grace;
+	if (out->reason[0])
+		return;
+	if (!a.u.status.ready)
+		snprintf(out->reason, sizeof(out->reason), "%.159s", a.u.status.reason);
+	else if (!a.u.status.state_ready)
+		snprintf(out->reason, sizeof(out->reason), "%.159s", a.u.status.state_reason);
+	else if (!a.u.status.can_load)
+		snprintf(out->reason, sizeof(out->reason), "this module cannot load a state");
+	out->moves = !out->reason[0];
+}
+
+void ganesha_module_wait(struct ganesha *g, int64_t deadline)
+{
+	int64_t until = ganesha_now_us() + START_US;
+	struct fsal_answer a;
+	struct fsal_client c;
+	struct err e = { 0 };
+
+	while (ganesha_module_open(g, &c, &e) < 0) {
+		if (e.cls == ERR_REFUSED || ganesha_now_us() > until || ganesha_now_us() > deadline ||
+		    !ganesha_server_alive(g)) {
+			log_warn("ganesha %s: its module is of no use: %s", g->group->name, e.msg);
+			return;
+		}
+		usleep(POLL_US);
+	}
+	simple(&c, FSAL_GRACE_LIFT, 0, NULL, ASK_US, &a, NULL);
+	fsal_client_close(&c);
+}
+
+int ganesha_module_grace(struct fsal_client *c, bool *active, struct err *err)
+{
+	struct fsal_answer a;
+	int ret = simple(c, FSAL_GRACE_START, strtoul(CLIENTS_TAKEOVER_NODEID, NULL, 10), NULL, WORK_US, &a, err);
+
+	*active = ret == 0 && a.u.in_grace;
+	return ret;
+}
+
+int ganesha_module_add_export(struct fsal_client *c, const char *file, unsigned id, struct err *err)
+{
+	struct fsal_answer a;
+
+	return simple(c, FSAL_EXPORT_ADD, id, file, WORK_US, &a, err);
+}
+
+int ganesha_module_load(struct fsal_client *c, struct ganesha_load *load, struct err *err)
+{
+	struct fsal_request req = { FSAL_LOAD, load->len, NULL };
+	struct fsal_answer a;
+	int ret = fsal_client_ask(c, &req, load->text, for_state_us(load->len), &a, err);
+
+	load->moved = ret == 0 && a.ok;
+	if (ret < 0) {
+		snprintf(load->word, sizeof(load->word), "no answer to load");
+		return ret;
+	}
+	if (a.ok) {
+		snprintf(load->word, sizeof(load->word), "loaded in %.1f ms", (double)a.run_us / 1e3);
+		return 0;
+	}
+	snprintf(load->word, sizeof(load->word), "not loaded: %.140s", a.error);
+	if (!a.replace)
+		return 1;
+	return err_set(err, ERR_REFUSED, EPERM, "ganesha's module", "load: %s", a.error);
+}
+
+/* ---- the gate */
+
+static int not_drained(const struct fsal_answer *a, struct err *err)
+{
+	return err_set(err, ERR_TIMEOUT, ETIMEDOUT, "drain",
+		       a->u.drain.running ? "%lld requests still ran" : "%lld clients had not acknowledged a reply",
+		       (long long)(a->u.drain.running ? a->u.drain.running : a->u.drain.unsent_connections));
+}
+
+static int dump(struct fsal_client *c, struct ganesha_dump *out, struct err *err)
+{
+	struct fsal_answer a;
+	int ret = simple(c, FSAL_DUMP, 0, NULL, WORK_US, &a, err);
+
+	if (ret < 0)
+		return ret;
+	out->clients = a.u.dump.clients;
+	out->opens = a.u.dump.opens;
+	out->locks = a.u.dump.locks;
+	out->len = (size_t)a.bytes;
+	return fsal_client_body(c, out->len, BODY_US, &out->text, err);
+}
+
+int ganesha_gate(struct ganesha *g, int64_t reopen_us, int64_t drain_us, struct ganesha_dump *out,
+		 struct err *err)
+{
+	int64_t began = ganesha_now_us(), closed, drained;
+	struct fsal_answer a;
+	struct fsal_client c;
+	int ret = connect_to(g, &c, err);
+
+	*out = (struct ganesha_dump){ 0 };
+	if (ret == 0)
+		ret = simple(&c, FSAL_GATE, (uint64_t)reopen_us / 1000, NULL, ASK_US, &a, err);
+	out->closed = ret == 0;
+	closed = ganesha_now_us();
+	if (ret == 0)
+		ret = simple(&c, FSAL_DRAIN, (uint64_t)drain_us / 1000, NULL, drain_us + ASK_US, &a, err);
+	if (ret == 0)
+		out->held = a.u.drain.held;
+	if (ret == 0 && !a.u.drain.drained)
+		ret = not_drained(&a, err);
+	drained = ganesha_now_us();
+	if (ret == 0)
+		ret = dump(&c, out, err);
+	fsal_client_close(&c);
+	out->gate_us = closed - began;
+	out->drain_us = drained - closed;
+	out->dump_us = ganesha_now_us() - drained;
+	return ret;
+}
+
+int ganesha_thaw(struct ganesha *g, struct err *err)
+{
+	struct fsal_answer a;
+	struct fsal_client c;
+	int ret = connect_to(g, &c, err);
+
+	if (ret == 0)
+		ret = simple(&c, FSAL_THAW, 0, NULL, WORK_US, &a, err);
+	fsal_client_close(&c);
+	return ret;
+}

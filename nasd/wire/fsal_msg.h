@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What nasd says to its ganesha module, and hears: one JSON object per line each
+ * way (fsal/README.md lists the operations). Pure.
+ *
+ * The module may be of another version than nasd. A field that an operation has
+ * for us must be there and right; what we do not know is passed over.
+ */
+#ifndef NASD_WIRE_FSAL_MSG_H
+#define NASD_WIRE_FSAL_MSG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "err.h"
+
+enum { FSAL_LINE_MAX = 8192, FSAL_TEXT_MAX = 200 };
+
+enum fsal_op {
+	FSAL_STATUS,
+	FSAL_GATE,        /* number: milliseconds of silence that open it again */
+	FSAL_DRAIN,       /* number: milliseconds to wait */
+	FSAL_THAW,
+	FSAL_DUMP,        /* the answer's body is the state */
+	FSAL_LOAD,        /* number: bytes of state that follow the request */
+	FSAL_EXPORT_ADD,  /* number: the export's id; path: the file that has it */
+	FSAL_GRACE_START, /* number: the node whose client records are taken over */
+	FSAL_GRACE_LIFT,
+	FSAL_OP_COUNT
+};
+const char *fsal_op_name(enum fsal_op op);
+
+struct fsal_request {
+	enum fsal_op op;
+	uint64_t number;  /* where the operation has one */
+	const char *path; /* absolute */
+};
+
+struct fsal_answer {
+	bool ok;
+	char error[FSAL_TEXT_MAX]; /* printable; when not ok */
+	bool replace;              /* LOAD, not ok: the server is of no more use */
+	uint64_t bytes;            /* DUMP: of the body behind the line */
+	int64_t run_us;            /* what it took the module; 0 when it does not say */
+	union {
+		struct {
+			bool ready, state_ready, can_load, gate_open, in_grace;
+			char reason[FSAL_TEXT_MAX], state_reason[FSAL_TEXT_MAX];
+		} status;
+		struct {
+			bool drained;
+			int64_t held, running, unsent_connections;
+		} drain;
+		struct {
+			int64_t clients, opens, locks;
+		} dump;
+		bool in_grace;     /* GRACE_START, GRACE_LIFT */
+	} u;
+};
+
+/* The line with its newline: its length, or a negative errno with err filled. */
+int fsal_request_encode(const struct fsal_request *req, char *buf, size_t size, struct err *err);
+
+/* The answer to op, of a line without its newline. 0, or -EPROTO with err filled. */
+int fsal_answer_decode(enum fsal_op op, const char *line, size_t len, struct fsal_answer *out,
+		       struct err *err);
+
+#endif
