@@ -9,9 +9,10 @@
 #include "dump.h"
 #include "fds.h"
 #include "hooks.h"
+#include "load.h"
 #include "msg.h"
 
-enum { TICK_MS = 50 };
+enum { TICK_MS = 50, LOAD_GATE_US = 600 * 1000000, LOAD_DRAIN_US = 50000 };
 
 static struct {
 	struct private_parts parts;
@@ -20,6 +21,9 @@ static struct {
 	struct fault why, state_why; /* when not */
 	struct fds fds;
 	struct state_text body;  /* of the answer that is being made */
+	const char *in;          /* the body of the request, */
+	size_t in_len;
+	bool spoiled;            /* a load failed half-way */
 } commands;
 
 void commands_load(void)
@@ -49,9 +53,19 @@ int commands_tick(void)
 
 /* ---- each of these fills fields, or fails */
 
+static int can_load(struct fault *fault)
+{
+	if (!commands.state_ready)
+		return fault_set(fault, ENOTSUP, "no state: %s", commands.state_why.text);
+	if (commands.spoiled)
+		return fault_set(fault, EBUSY, "a load has failed half-way");
+	return load_possible(&commands.parts, fault);
+}
+
 static int run_status(const struct msg_request *req, json_t *fields, struct fault *fault)
 {
 	struct hooks_status s = {0};
+	struct fault why_not = {0};
 	bool in_grace = false;
 
 	(void)req;
@@ -81,6 +95,8 @@ static int run_status(const struct msg_request *req, json_t *fields, struct faul
 	json_object_set_new(fields, "lifted_count", json_integer((json_int_t)s.lifted_count));
 	json_object_set_new(fields, "lift_us", json_integer(s.lift_us));
 	json_object_set_new(fields, "epoch", json_integer((json_int_t)nfs_ServerEpoch));
+	json_object_set_new(fields, "can_load", json_boolean(can_load(&why_not) == 0));
+	json_object_set_new(fields, "load_reason", json_string(why_not.text));
 	return 0;
 }
 
@@ -153,25 +169,81 @@ static int run_restore(const struct msg_request *req, json_t *fields, struct fau
 	return ret;
 }
 
+static void say_counts(json_t *fields, const struct state_counts *n)
+{
+	json_object_set_new(fields, "clients", json_integer((json_int_t)n->clients));
+	json_object_set_new(fields, "sessions", json_integer((json_int_t)n->sessions));
+	json_object_set_new(fields, "opens", json_integer((json_int_t)n->opens));
+	json_object_set_new(fields, "locks", json_integer((json_int_t)n->locks));
+	json_object_set_new(fields, "ranges", json_integer((json_int_t)n->ranges));
+}
+
 /* Replies that the client has not acknowledged do not matter here, either: their
  * slots' sequence ids are in the dump. */
 static int run_dump(const struct msg_request *req, json_t *fields, struct fault *fault)
 {
-	const struct state_counts *n = &commands.body.counts;
 	struct hooks_drain d;
 	int ret = hooks_drain(0, &d, fault);
 
 	(void)req;
 	if (ret == 0 && d.running)
 		ret = fault_set(fault, EBUSY, "%ld requests are running: drain first", d.running);
+	if (ret == 0 && !commands.state_ready)
+		ret = fault_set(fault, ENOTSUP, "no state: %s", commands.state_why.text);
 	if (ret == 0)
-		ret = dump_state(&commands.body, fault);
+		ret = dump_state(&commands.parts, &commands.body, fault);
 	json_object_set_new(fields, "bytes", json_integer((json_int_t)commands.body.len));
-	json_object_set_new(fields, "clients", json_integer((json_int_t)n->clients));
-	json_object_set_new(fields, "sessions", json_integer((json_int_t)n->sessions));
-	json_object_set_new(fields, "opens", json_integer((json_int_t)n->opens));
-	json_object_set_new(fields, "locks", json_integer((json_int_t)n->locks));
-	json_object_set_new(fields, "ranges", json_integer((json_int_t)n->ranges));
+	say_counts(fields, &commands.body.counts);
+	return ret;
+}
+
+/*
+ * No request may run while clients are made. A gate that is open is closed for
+ * that time; what came in meanwhile goes on afterwards. After a load that failed
+ * half-way it stays closed: nobody is to be served with half of the state.
+ */
+static int load_gated(struct state_counts *counts, struct load_times *times, bool *replace,
+		      struct fault *fault)
+{
+	struct hooks_status s;
+	struct hooks_drain d;
+	size_t resumed;
+	int ret;
+
+	hooks_status(&s);
+	if (s.state == GATE_COMMITTED || s.released)
+		return fault_set(fault, EBUSY, "the gate is committed, or the filesystem is released");
+	ret = hooks_close(LOAD_GATE_US, fault);
+	if (ret == 0)
+		ret = hooks_drain_running(LOAD_DRAIN_US, &d, fault);
+	if (ret == 0 && d.running)
+		ret = fault_set(fault, EBUSY, "%ld requests are running", d.running);
+	if (ret == 0)
+		ret = can_load(fault); /* nobody can come any more */
+	if (ret == 0)
+		ret = load_state(&commands.parts, commands.in, commands.in_len, counts, times, replace, fault);
+	commands.spoiled = *replace;
+	if (commands.spoiled)
+		hooks_commit(NULL);
+	else if (s.state == GATE_OPEN)
+		hooks_open(&resumed, NULL);
+	return ret;
+}
+
+static int run_load(const struct msg_request *req, json_t *fields, struct fault *fault)
+{
+	struct state_counts counts = {0};
+	struct load_times times = {0};
+	bool replace = false;
+	int ret = load_gated(&counts, &times, &replace, fault);
+
+	(void)req;
+	say_counts(fields, &counts);
+	json_object_set_new(fields, "check_us", json_integer(times.check_us));
+	json_object_set_new(fields, "make_us", json_integer(times.make_us));
+	json_object_set_new(fields, "lock_us", json_integer(times.lock_us));
+	if (ret < 0)
+		json_object_set_new(fields, "replace", json_boolean(replace));
 	return ret;
 }
 
@@ -219,13 +291,33 @@ static int (*const functions[MSG_OP_COUNT])(const struct msg_request *, json_t *
 	[MSG_RELEASE] = run_release,
 	[MSG_RESTORE] = run_restore,
 	[MSG_DUMP] = run_dump,
+	[MSG_LOAD] = run_load,
 	[MSG_EXPORT_ADD] = run_export_add,
 	[MSG_EXPORT_REMOVE] = run_export_remove,
 	[MSG_GRACE_START] = run_grace_start,
 	[MSG_GRACE_LIFT] = run_grace_lift,
 };
 
-void commands_run(const char *line, size_t len, struct commands_answer *out)
+size_t commands_body(const char *line, size_t len)
+{
+	static struct msg_request req; /* large; one thread */
+
+	return msg_parse(line, len, &req, NULL) == 0 ? req.bytes : 0;
+}
+
+/* A refusal has no fields, but that of a load says what is to be done. */
+static void keep_for_refusal(json_t *fields, enum msg_op op)
+{
+	json_t *replace = json_incref(json_object_get(fields, "replace"));
+
+	json_object_clear(fields);
+	if (op == MSG_LOAD)
+		json_object_set(fields, "replace", replace ? replace : json_false());
+	json_decref(replace);
+}
+
+void commands_run(const char *line, size_t len, const char *body, size_t body_len,
+		  struct commands_answer *out)
 {
 	static struct msg_request req; /* large; one thread */
 	struct fault fault = {0};
@@ -234,6 +326,8 @@ void commands_run(const char *line, size_t len, struct commands_answer *out)
 	int ret = fields ? msg_parse(line, len, &req, &fault) : fault_set(&fault, ENOMEM, "out of memory");
 
 	commands.body = (struct state_text){0};
+	commands.in = body;
+	commands.in_len = body_len;
 	if (ret == 0 && req.op != MSG_STATUS && !commands.ready)
 		ret = fault_set(&fault, ENOTSUP, "the module is off: %s", commands.why.text);
 	if (ret == 0)
@@ -241,10 +335,12 @@ void commands_run(const char *line, size_t len, struct commands_answer *out)
 	/* at its end: what takes long is not silence */
 	if (commands.ready && req.op != MSG_STATUS)
 		hooks_heard();
-	if (ret == 0)
+	if (ret == 0) {
 		json_object_set_new(fields, "run_us", json_integer(clock_now_us() - start));
-	else
+	} else {
 		state_free(&commands.body);
+		keep_for_refusal(fields, req.op);
+	}
 	out->line = msg_answer(fields, ret < 0 ? &fault : NULL);
 	out->body = commands.body.text;
 	out->body_len = commands.body.len;

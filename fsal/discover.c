@@ -123,6 +123,7 @@ static int find_ops(struct library *lib, struct private_parts *out, struct fault
 		{NFS4_OP_RECLAIM_COMPLETE, "OP_RECLAIM_COMPLETE", 0},
 		{NFS4_OP_OPEN, "OP_OPEN", 0},
 		{NFS4_OP_LOCK, "OP_LOCK", 0},
+		{NFS4_OP_LOCKU, "OP_LOCKU", 0},
 		{NFS4_OP_REMOVEXATTR, "OP_REMOVEXATTR", 0}, /* the last one */
 	};
 	const struct scan_reader reader = reader_of(lib);
@@ -158,14 +159,21 @@ static bool is_table(const struct scan_reader *rd, uintptr_t addr, const void *d
 	return !t.parameter.ht_name && t.parameter.ht_log_component == key->component;
 }
 
+/* Variables are behind what relocation made read-only. */
+static struct scan_range variables_of(const struct library *lib)
+{
+	uintptr_t from = lib->relro.addr + lib->relro.len;
+
+	return range_at(from, lib->data.addr + lib->data.len - from);
+}
+
 static int find_table(struct library *lib, const char *name, log_components_t component,
 		      struct hash_table **table, struct fault *fault)
 {
 	const struct table_key key = {&lib->code, name, component};
 	const struct scan_reader reader = reader_of(lib);
-	/* variables are behind what relocation made read-only */
-	uintptr_t from = lib->relro.addr + lib->relro.len, to = lib->data.addr + lib->data.len, addr;
-	const struct scan_range variables = range_at(from, to - from);
+	const struct scan_range variables = variables_of(lib);
+	uintptr_t addr;
 	int ret = scan_object(&variables, &reader, is_table, &key, name ? name : "the session table", &addr,
 			      fault);
 
@@ -197,6 +205,38 @@ static int find_methods(struct library *lib, struct private_parts *out, struct f
 		ret = scan_method(&lib->data, &lib->code, &reader, names[i], &addr, fault);
 		if (ret == 0)
 			*where[i] = (struct gsh_dbus_method *)addr;
+	}
+	return ret;
+}
+
+/*
+ * The counters that ids are made of, by the code that makes them. Which they are
+ * is checked by each id that is made of them when state is loaded (load.c).
+ *
+ * new_clientid (SAL/nfs4_clientid.c:1163): lea; mov $1,%edx; lock xadd %edx,(%rax);
+ * mov nfs_ServerEpoch@GOT,%rax; mov (%rax),%rax; shl $32,%rax
+ * nfs41_Build_sessionid (SAL/nfs41_session_id.c:252): lea; mov $1,%eax;
+ * lock xadd %rax,(%rdx); pxor %xmm0,%xmm0; movups %xmm0,(%rsi); add $1,%rax
+ */
+static int find_counters(struct library *lib, struct private_parts *out, struct fault *fault)
+{
+	const struct scan_range variables = variables_of(lib);
+	uintptr_t client = 0, session = 0;
+	int ret = scan_operand(&lib->code,
+			       "48 8d 05 ?? ?? ?? ?? ba 01 00 00 00 f0 0f c1 10 48 8b 05 ?? ?? ?? ?? "
+			       "48 8b 00 48 c1 e0 20",
+			       &variables, "the counter of client ids", &client, fault);
+
+	if (ret == 0)
+		ret = scan_operand(&lib->code,
+				   "48 8d 15 ?? ?? ?? ?? b8 01 00 00 00 f0 48 0f c1 02 66 0f ef c0 "
+				   "0f 11 06 48 83 c0 01",
+				   &variables, "the counter of session ids", &session, fault);
+	if (ret == 0 && (client % sizeof(uint32_t) || session % sizeof(uint64_t)))
+		ret = fault_set(fault, EINVAL, "a counter that is not aligned");
+	if (ret == 0) {
+		out->client_counter = (uint32_t *)client;
+		out->session_counter = (uint64_t *)session;
 	}
 	return ret;
 }
@@ -235,6 +275,8 @@ int discover_tables(struct private_parts *out, struct fault *fault)
 		ret = find_table(&nfsd, NULL, COMPONENT_SESSIONS, &out->sessions, fault);
 	if (ret == 0)
 		ret = find_table(&nfsd, "Unconfirmed Client ID", 0, &out->unconfirmed, fault);
+	if (ret == 0)
+		ret = find_counters(&nfsd, out, fault);
 	out->took_us += clock_now_us() - start;
 	return ret;
 }

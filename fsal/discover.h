@@ -27,6 +27,8 @@ struct private_parts {
 	char rpc_build_id[SCAN_BUILD_ID_MAX]; /* of libntirpc.so */
 	struct op_desc *ops;                  /* optabv4 */
 	struct gsh_dbus_method *add_export, *remove_export, *get_grace;
+	uint32_t *client_counter;             /* the last client id's: clientid_counter */
+	uint64_t *session_counter;            /* the last session id's: global_sequence */
 	struct hash_table *sessions, *unconfirmed;
 	int64_t took_us;                      /* to find them */
 };

@@ -5,9 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "admin.h"
 #include "export_mgr.h"
 #include "ganesha_api.h"
 #include "nfs_file_handle.h"
+#include "verifier.h"
 
 _Static_assert(OTHERSIZE == STATE_OTHER, "the other part of a stateid");
 _Static_assert(NFS4_SESSIONID_SIZE == STATE_SESSION_ID, "session ids");
@@ -184,7 +186,7 @@ static int put_client(struct dumping *d, const nfs_client_id_t *c)
 
 	if (c->cid_minorversion == 0)
 		return fault_set(d->fault, ENOTSUP, "an NFSv4.0 client");
-	if (c->cid_credential.flavor != AUTH_SYS && c->cid_credential.flavor != AUTH_NONE)
+	if (c->cid_credential.flavor != AUTH_SYS)
 		return fault_set(d->fault, ENOTSUP, "a client with credentials of flavour %u",
 				 c->cid_credential.flavor);
 	if (c->gsh_client && c->gsh_client->hostaddr_str[0])
@@ -232,15 +234,33 @@ static int dump_partition(struct dumping *d, struct hash_partition *partition)
 	return ret;
 }
 
-int dump_state(struct state_text *text, struct fault *fault)
+static int begin(const struct private_parts *parts, struct state_text *text, struct fault *fault)
+{
+	struct state_server_row s = {
+		.epoch = (uint64_t)nfs_ServerEpoch,
+		.client_counter = __atomic_load_n(parts->client_counter, __ATOMIC_SEQ_CST),
+		.session_counter = __atomic_load_n(parts->session_counter, __ATOMIC_SEQ_CST),
+	};
+	bool in_grace;
+	int ret = admin_in_grace(parts, &in_grace, fault);
+
+	if (ret == 0 && in_grace)
+		ret = fault_set(fault, ENOTSUP, "in grace: clients have yet to reclaim");
+	if (ret < 0)
+		return ret;
+	verifier_get(s.write_verifier);
+	state_begin(text, &s);
+	return 0;
+}
+
+int dump_state(const struct private_parts *parts, struct state_text *text, struct fault *fault)
 {
 	struct dumping d = {.text = text, .fault = fault};
-	int ret = 0;
+	int ret = begin(parts, text, fault);
 
-	state_begin(text, (uint64_t)nfs_ServerEpoch);
 	d.slots = calloc(STATE_SLOTS_MAX, sizeof(*d.slots));
 	d.ranges = calloc(STATE_RANGES_MAX, sizeof(*d.ranges));
-	if (!d.slots || !d.ranges)
+	if (ret == 0 && (!d.slots || !d.ranges))
 		ret = fault_set(fault, ENOMEM, "out of memory");
 	for (uint32_t i = 0; ret == 0 && i < ht_confirmed_client_id->parameter.index_size; i++)
 		ret = dump_partition(&d, &ht_confirmed_client_id->partitions[i]);

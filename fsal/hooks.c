@@ -319,15 +319,25 @@ static bool look(struct hooks_drain *out)
 	return !out->unsent_bytes;
 }
 
-int hooks_drain(int64_t timeout_us, struct hooks_drain *out, struct fault *fault)
+static int drain(int64_t timeout_us, bool sent, struct hooks_drain *out, struct fault *fault)
 {
 	int64_t start = clock_now_us();
 
 	*out = (struct hooks_drain){0};
 	if (!atomic_load(&hooks.closed))
 		return fault_set(fault, EPERM, "the gate is open");
-	while (!(out->drained = look(out)) && clock_now_us() - start < timeout_us)
+	while (!(out->drained = look(out)) && (sent || out->running) && clock_now_us() - start < timeout_us)
 		nanosleep(&(struct timespec){.tv_nsec = DRAIN_POLL_US * 1000L}, NULL);
 	out->took_us = clock_now_us() - start;
 	return 0;
+}
+
+int hooks_drain(int64_t timeout_us, struct hooks_drain *out, struct fault *fault)
+{
+	return drain(timeout_us, true, out, fault);
+}
+
+int hooks_drain_running(int64_t timeout_us, struct hooks_drain *out, struct fault *fault)
+{
+	return drain(timeout_us, false, out, fault);
 }

@@ -7,8 +7,8 @@
  *
  * At run time it stands nowhere: its create_export has the FSAL below create its
  * export right under MDCACHE, so each file operation takes the way that it takes
- * without us. What the module does, it does at the beginning of a compound
- * (hooks.c) and through its socket.
+ * without us; only the write verifier is ours. What the module does, it does at
+ * the beginning of a compound (hooks.c) and through its socket.
  */
 #include "ganesha_api.h"
 
@@ -18,6 +18,7 @@
 #include <FSAL/fsal_config.h>
 #include <FSAL/fsal_init.h>
 #include "server.h"
+#include "verifier.h"
 
 static struct fsal_module module;
 
@@ -56,7 +57,7 @@ static fsal_status_t init_config(struct fsal_module *self, config_file_t config,
 		LogCrit(COMPONENT_FSAL, "NASD: the block NASD with its Socket is missing");
 		return fsalstat(ERR_FSAL_INVAL, 0);
 	}
-	if (server_start(params.socket, &fault) < 0) {
+	if (verifier_init(&fault) < 0 || server_start(params.socket, &fault) < 0) {
 		LogCrit(COMPONENT_FSAL, "NASD: %s", fault.text);
 		return fsalstat(ERR_FSAL_SERVERFAULT, fault.errnum);
 	}
@@ -132,6 +133,8 @@ static fsal_status_t create_export(struct fsal_module *self, void *node,
 	if (!below)
 		return fsalstat(ERR_FSAL_INVAL, EINVAL);
 	status = below->m_ops.create_export(below, params.below.fsal_node, err_type, up_ops);
+	if (!FSAL_IS_ERROR(status))
+		verifier_install(op_ctx->fsal_export);
 	fsal_put(FSAL_IS_ERROR(status) ? below : self);
 	return status;
 }

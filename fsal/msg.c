@@ -11,6 +11,7 @@ enum {
 	F_ID = 1 << 2,
 	F_NODE = 1 << 3,
 	F_PATH = 1 << 4,
+	F_BYTES = 1 << 5,
 };
 
 static const struct op_row {
@@ -25,6 +26,7 @@ static const struct op_row {
 	[MSG_RELEASE] = {"release", F_PATH},
 	[MSG_RESTORE] = {"restore", F_PATH},
 	[MSG_DUMP] = {"dump", 0},
+	[MSG_LOAD] = {"load", F_BYTES},
 	[MSG_EXPORT_ADD] = {"export-add", F_ID | F_PATH},
 	[MSG_EXPORT_REMOVE] = {"export-remove", F_ID},
 	[MSG_GRACE_START] = {"grace-start", F_NODE},
@@ -40,6 +42,7 @@ static const struct number_row {
 	{"timeout_ms", F_TIMEOUT, 0, 60000},
 	{"id", F_ID, 1, 65535},
 	{"node_id", F_NODE, 0, 65535},
+	{"bytes", F_BYTES, 1, MSG_BODY_MAX},
 };
 
 const char *msg_op_name(enum msg_op op)
@@ -69,6 +72,8 @@ static void put_number(struct msg_request *out, unsigned field, json_int_t value
 		out->timeout_ms = value;
 	else if (field == F_ID)
 		out->id = (unsigned)value;
+	else if (field == F_BYTES)
+		out->bytes = (size_t)value;
 	else
 		out->node_id = (unsigned)value;
 }
@@ -154,7 +159,7 @@ char *msg_answer(json_t *fields, const struct fault *fault)
 	char *text = NULL, *line = NULL;
 	size_t len;
 
-	if (obj && (fault || !fields || json_object_update_missing(obj, fields) == 0))
+	if (obj && (!fields || json_object_update_missing(obj, fields) == 0))
 		text = json_dumps(obj, JSON_COMPACT);
 	if (text) {
 		len = strlen(text);

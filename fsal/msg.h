@@ -10,7 +10,8 @@
  *
  * A request has exactly the fields of its operation (see the table in msg.c);
  * anything else is refused, and an operation of another version is, too. An answer
- * that has "bytes" is followed by a body of so many bytes.
+ * that has "bytes" is followed by a body of so many bytes, and so is a request.
+ * A load that is refused says in "replace" whether this process is to be replaced.
  */
 #ifndef FSAL_MSG_H
 #define FSAL_MSG_H
@@ -22,7 +23,7 @@
 
 #include "fault.h"
 
-enum { MSG_VERSION = 1, MSG_LINE_MAX = 8192, MSG_PATH_MAX = 4096 };
+enum { MSG_VERSION = 1, MSG_LINE_MAX = 8192, MSG_PATH_MAX = 4096, MSG_BODY_MAX = 256 << 20 };
 
 enum msg_op {
 	MSG_STATUS = 1,    /* what the module can do, and what it does */
@@ -33,6 +34,7 @@ enum msg_op {
 	MSG_RELEASE,       /* close the descriptors of the filesystem mounted on path */
 	MSG_RESTORE,       /* open them again, the filesystem being mounted on path */
 	MSG_DUMP,          /* what is known of the clients, as a body (fsal/state.h) */
+	MSG_LOAD,          /* takes the clients that dump gave, from a body of bytes */
 	MSG_EXPORT_ADD,    /* of the configuration file path, the export with that id */
 	MSG_EXPORT_REMOVE, /* the export with that id */
 	MSG_GRACE_START,   /* take over the client records of node node_id */
@@ -45,6 +47,7 @@ struct msg_request {
 	int64_t reopen_ms, timeout_ms;
 	unsigned id;             /* of an export */
 	unsigned node_id;
+	size_t bytes;            /* of the body that follows */
 	char path[MSG_PATH_MAX]; /* absolute */
 };
 
@@ -55,8 +58,8 @@ const char *msg_op_name(enum msg_op op);
 int msg_parse(const char *line, size_t len, struct msg_request *out, struct fault *fault);
 
 /*
- * Makes a line, with its newline, of an answer: of fields (a JSON object, taken
- * over; may be NULL) or, when fault is not NULL, of what went wrong. To be freed;
+ * Makes a line, with its newline, of an answer: of what went wrong, when fault is
+ * not NULL, and of fields (a JSON object, taken over; may be NULL). To be freed;
  * NULL when there is no memory or it is too long.
  */
 char *msg_answer(json_t *fields, const struct fault *fault);

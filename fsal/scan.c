@@ -125,6 +125,71 @@ int scan_method(const struct scan_range *where, const struct scan_range *code,
 	return 0;
 }
 
+/* ---- operands of instructions */
+
+enum { PATTERN_MAX = 64, ANY = -1 };
+
+struct pattern {
+	int bytes[PATTERN_MAX]; /* or ANY */
+	size_t len, operand;    /* where the four are */
+};
+
+static bool read_pattern(const char *text, struct pattern *p)
+{
+	size_t any = 0;
+
+	*p = (struct pattern){0};
+	for (; *text && p->len < PATTERN_MAX; p->len++) {
+		unsigned byte;
+		int n = 0;
+
+		if (!strncmp(text, "??", 2)) {
+			if (any++ == 0)
+				p->operand = p->len;
+			p->bytes[p->len] = ANY;
+			n = 2;
+		} else if (sscanf(text, "%2x%n", &byte, &n) == 1 && n == 2) {
+			p->bytes[p->len] = (int)byte;
+		} else {
+			return false;
+		}
+		text += n + (text[n] == ' ');
+	}
+	return !*text && any >= 4 && p->bytes[0] != ANY && p->operand + 4 <= p->len;
+}
+
+static bool pattern_is_at(const struct pattern *p, const unsigned char *bytes)
+{
+	for (size_t i = 0; i < p->len; i++)
+		if (p->bytes[i] != ANY && p->bytes[i] != bytes[i])
+			return false;
+	return true;
+}
+
+int scan_operand(const struct scan_range *code, const char *bytes, const struct scan_range *variables,
+		 const char *what, uintptr_t *addr, struct fault *fault)
+{
+	const unsigned char *text = code->bytes;
+	uintptr_t found = 0;
+	struct pattern p;
+	int32_t distance;
+
+	if (!read_pattern(bytes, &p))
+		return fault_set(fault, EINVAL, "not a pattern: %s", bytes);
+	for (size_t at = 0; at + p.len <= code->len; at++) {
+		if (text[at] != p.bytes[0] || !pattern_is_at(&p, text + at))
+			continue;
+		if (found)
+			return fault_set(fault, EEXIST, "two places in the code look like the use of %s", what);
+		memcpy(&distance, text + at + p.operand, sizeof(distance));
+		found = code->addr + at + p.operand + 4 + (uintptr_t)(intptr_t)distance;
+	}
+	if (!found || !scan_within(variables, found, 8))
+		return fault_set(fault, ENOENT, "no place in the code looks like the use of %s", what);
+	*addr = found;
+	return 0;
+}
+
 /* ---- build-id */
 
 static size_t padded(uint32_t n)

@@ -75,6 +75,17 @@ int scan_method(const struct scan_range *where, const struct scan_range *code,
 		const struct scan_reader *rd, const char *name, uintptr_t *method,
 		struct fault *fault);
 
+/* ---- a variable that an instruction names by its distance (x86-64) */
+
+/*
+ * Finds the one place in code that has these bytes ("48 8d 05 ?? ?? ?? ?? ba": in
+ * hex, ?? is any), and of it the variable that the first four ?? lead to: their
+ * value, as a signed number, from their end on. The variable's 8 bytes must lie in
+ * variables. what is its name, for the fault.
+ */
+int scan_operand(const struct scan_range *code, const char *bytes, const struct scan_range *variables,
+		 const char *what, uintptr_t *addr, struct fault *fault);
+
 /* ---- the GNU build-id in a note segment, as lower-case hex */
 enum { SCAN_BUILD_ID_MAX = 65 };
 int scan_build_id(const struct scan_range *notes, char out[SCAN_BUILD_ID_MAX], struct fault *fault);

@@ -23,6 +23,8 @@ struct client {
 	int fd; /* -1: free */
 	size_t used;
 	char line[MSG_LINE_MAX];
+	char *body; /* that the first line announces; NULL: none */
+	size_t body_len, body_used;
 };
 
 static struct {
@@ -54,8 +56,8 @@ static int open_listener(struct fault *fault)
 static void drop_client(struct client *c)
 {
 	close(c->fd);
-	c->fd = -1;
-	c->used = 0;
+	free(c->body);
+	*c = (struct client){.fd = -1};
 }
 
 static void accept_client(void)
@@ -90,22 +92,56 @@ static bool send_all(int fd, const char *text, size_t len)
 	return true;
 }
 
-/* Carries out the whole lines that it has. False: to be dropped. */
-static bool run_lines(struct client *c)
+/* Carries out a request. False: to be dropped. */
+static bool run_request(struct client *c, size_t len)
+{
+	struct commands_answer a;
+	bool sent;
+
+	commands_run(c->line, len, c->body, c->body_len, &a);
+	sent = a.line && send_all(c->fd, a.line, strlen(a.line)) &&
+	       (!a.body || send_all(c->fd, a.body, a.body_len));
+	free(a.line);
+	free(a.body);
+	free(c->body);
+	c->body = NULL;
+	return sent;
+}
+
+/* What is behind the line begins its body, and the rest will come. */
+static bool begin_body(struct client *c, size_t len, size_t bytes)
+{
+	size_t have = c->used - len - 1;
+
+	c->body = malloc(bytes);
+	if (!c->body)
+		return false;
+	c->body_len = bytes;
+	c->body_used = have < bytes ? have : bytes;
+	memcpy(c->body, c->line + len + 1, c->body_used);
+	c->used -= c->body_used;
+	memmove(c->line + len + 1, c->line + len + 1 + c->body_used, c->used - len - 1);
+	return true;
+}
+
+/*
+ * Carries out the requests that are there as a whole. False: to be dropped. (A
+ * line that announces a body and is no request cannot be told from one without:
+ * what follows is refused line by line.)
+ */
+static bool run_requests(struct client *c)
 {
 	char *end;
 
 	while ((end = memchr(c->line, '\n', c->used))) {
 		size_t len = (size_t)(end - c->line);
-		struct commands_answer a;
-		bool sent;
+		size_t bytes = c->body ? 0 : commands_body(c->line, len);
 
-		commands_run(c->line, len, &a);
-		sent = a.line && send_all(c->fd, a.line, strlen(a.line)) &&
-		       (!a.body || send_all(c->fd, a.body, a.body_len));
-		free(a.line);
-		free(a.body);
-		if (!sent)
+		if (bytes && !begin_body(c, len, bytes))
+			return false;
+		if (c->body && c->body_used < c->body_len)
+			return true;
+		if (!run_request(c, len))
 			return false;
 		c->used -= len + 1;
 		memmove(c->line, end + 1, c->used);
@@ -115,13 +151,18 @@ static bool run_lines(struct client *c)
 
 static void serve_client(struct client *c)
 {
-	ssize_t n = recv(c->fd, c->line + c->used, sizeof(c->line) - c->used, 0);
+	bool in_body = c->body && c->body_used < c->body_len;
+	char *to = in_body ? c->body + c->body_used : c->line + c->used;
+	size_t room = in_body ? c->body_len - c->body_used : sizeof(c->line) - c->used;
+	ssize_t n = recv(c->fd, to, room, 0);
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
-	if (n > 0)
+	if (n > 0 && in_body)
+		c->body_used += (size_t)n;
+	else if (n > 0)
 		c->used += (size_t)n;
-	if (n <= 0 || !run_lines(c))
+	if (n <= 0 || !run_requests(c))
 		drop_client(c);
 }
 

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 /*
  * What a server knows of its NFSv4.1 clients, as text: what "dump" sends and
- * "load" will take. Pure.
+ * "load" takes. Pure.
  *
  * Lines of words; binary in hex ("-" when empty), numbers in decimal. The first
- * is "nasd-state 1", the last "end" with the number of lines before it. What
- * follows a client line belongs to that client, in this order of kinds:
+ * is "nasd-state 2", the last "end" with the number of lines before it. What
+ * follows a client line belongs to that client, in this order of kinds (a client
+ * may have none of a kind, but a lock belongs to an open):
  *
- *     epoch E
+ *     server EPOCH CLIENT-COUNTER SESSION-COUNTER WRITE-VERIFIER
  *     client ID VERIFIER OWNER MINOR PNFS SERVER-ADDR CREATE-SEQ UID GID COUNTER COMPLETE RECLAIM ADDRESS
  *     session ID 6-FORE-ATTRS 6-BACK-ATTRS CB-PROGRAM N-SLOTS SEQUENCE...
  *     open OWNER OTHER HANDLE SEQID ACCESS DENY ACCESS-PREV DENY-PREV
@@ -37,6 +38,13 @@ enum {
 struct state_bytes {
 	const unsigned char *bytes;
 	size_t len;
+};
+
+struct state_server_row {
+	uint64_t epoch;
+	uint32_t client_counter;  /* the last client id's, whoever has it */
+	uint64_t session_counter; /* the last session id's */
+	unsigned char write_verifier[STATE_VERIFIER];
 };
 
 struct state_client_row {
@@ -86,7 +94,7 @@ struct state_text {
 	struct state_counts counts;
 };
 
-void state_begin(struct state_text *t, uint64_t epoch);
+void state_begin(struct state_text *t, const struct state_server_row *s);
 void state_put_client(struct state_text *t, const struct state_client_row *c);
 void state_put_session(struct state_text *t, const struct state_session_row *s);
 void state_put_open(struct state_text *t, const struct state_open_row *o);
@@ -97,7 +105,7 @@ void state_free(struct state_text *t);
 /* ---- reading. What a function is handed lives until it returns; a result that
  * is not 0 ends the reading, and is returned. */
 struct state_sink {
-	int (*epoch)(void *data, uint64_t epoch, struct fault *fault);
+	int (*server)(void *data, const struct state_server_row *s, struct fault *fault);
 	int (*client)(void *data, const struct state_client_row *c, struct fault *fault);
 	int (*session)(void *data, const struct state_session_row *s, struct fault *fault);
 	int (*open)(void *data, const struct state_open_row *o, struct fault *fault);

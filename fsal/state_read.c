@@ -119,13 +119,16 @@ static int malformed(const struct reading *r, struct fault *fault)
 	return fault_set(fault, EPROTO, "state, line %zu: malformed", r->line);
 }
 
-static int read_epoch(struct reading *r, struct words *w, struct fault *fault)
+static int read_server(struct reading *r, struct words *w, struct fault *fault)
 {
-	uint64_t epoch = next_number(w, UINT64_MAX);
+	struct state_server_row s = {.epoch = next_number(w, UINT64_MAX)};
 
+	s.client_counter = next_u32(w);
+	s.session_counter = next_number(w, UINT64_MAX);
+	next_exactly(w, s.write_verifier, sizeof(s.write_verifier));
 	if (!whole(w))
 		return malformed(r, fault);
-	return r->sink->epoch ? r->sink->epoch(r->data, epoch, fault) : 0;
+	return r->sink->server ? r->sink->server(r->data, &s, fault) : 0;
 }
 
 static void read_address(struct words *w, char to[STATE_ADDRESS_MAX])
@@ -208,8 +211,8 @@ static int read_lock(struct reading *r, struct words *w, struct fault *fault)
 
 static int read_head(struct reading *r, struct words *w, struct fault *fault)
 {
-	if (next_number(w, UINT32_MAX) != 1 || !whole(w))
-		return fault_set(fault, EPROTO, "state, line %zu: not of version 1", r->line);
+	if (next_number(w, UINT32_MAX) != 2 || !whole(w))
+		return fault_set(fault, EPROTO, "state, line %zu: not of version 2", r->line);
 	return 0;
 }
 
@@ -226,7 +229,8 @@ static int read_end(struct reading *r, struct words *w, struct fault *fault)
 /* ---- the text */
 
 #define AFTER(kind) (1U << (kind))
-enum { K_START, K_HEAD, K_EPOCH, K_CLIENT, K_SESSION, K_OPEN, K_LOCK, K_END };
+enum { K_START, K_HEAD, K_SERVER, K_CLIENT, K_SESSION, K_OPEN, K_LOCK, K_END };
+#define ANY_OF_A_CLIENT (AFTER(K_CLIENT) | AFTER(K_SESSION) | AFTER(K_OPEN) | AFTER(K_LOCK))
 
 static const struct line_row {
 	const char *word;
@@ -235,14 +239,12 @@ static const struct line_row {
 } rows[] = {
 	[K_START] = {"", 0, NULL},
 	[K_HEAD] = {"nasd-state", AFTER(K_START), read_head},
-	[K_EPOCH] = {"epoch", AFTER(K_HEAD), read_epoch},
-	[K_CLIENT] = {"client", AFTER(K_EPOCH) | AFTER(K_CLIENT) | AFTER(K_SESSION) | AFTER(K_OPEN) | AFTER(K_LOCK),
-		      read_client},
+	[K_SERVER] = {"server", AFTER(K_HEAD), read_server},
+	[K_CLIENT] = {"client", AFTER(K_SERVER) | ANY_OF_A_CLIENT, read_client},
 	[K_SESSION] = {"session", AFTER(K_CLIENT) | AFTER(K_SESSION), read_session},
-	[K_OPEN] = {"open", AFTER(K_SESSION) | AFTER(K_OPEN), read_open},
+	[K_OPEN] = {"open", AFTER(K_CLIENT) | AFTER(K_SESSION) | AFTER(K_OPEN), read_open},
 	[K_LOCK] = {"lock", AFTER(K_OPEN) | AFTER(K_LOCK), read_lock},
-	[K_END] = {"end", AFTER(K_EPOCH) | AFTER(K_CLIENT) | AFTER(K_SESSION) | AFTER(K_OPEN) | AFTER(K_LOCK),
-		   read_end},
+	[K_END] = {"end", AFTER(K_SERVER) | ANY_OF_A_CLIENT, read_end},
 };
 
 static int read_line(struct reading *r, const char *line, size_t len, struct fault *fault)

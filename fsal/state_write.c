@@ -77,12 +77,13 @@ static void end_line(struct state_text *t)
 	t->lines++;
 }
 
-void state_begin(struct state_text *t, uint64_t epoch)
+void state_begin(struct state_text *t, const struct state_server_row *s)
 {
 	memset(t, 0, sizeof(*t));
-	put(t, "nasd-state 1");
+	put(t, "nasd-state 2");
 	end_line(t);
-	put(t, "epoch %" PRIu64, epoch);
+	put(t, "server %" PRIu64 " %" PRIu32 " %" PRIu64, s->epoch, s->client_counter, s->session_counter);
+	put_hex(t, s->write_verifier, sizeof(s->write_verifier));
 	end_line(t);
 }
 

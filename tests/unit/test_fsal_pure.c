@@ -143,6 +143,38 @@ START_TEST(method_is_found)
 }
 END_TEST
 
+START_TEST(operand_is_found)
+{
+	static unsigned char text[64], variables[64];
+	struct scan_range where = range_of(text, sizeof(text)), vars = range_of(variables, sizeof(variables));
+	const int32_t distance = 40;
+	struct fault f = {0};
+	uintptr_t addr = 0;
+
+	/* the variables as if they were 64 bytes behind the code */
+	vars.addr = where.addr + 32;
+	memset(text, 0x90, sizeof(text));
+	memcpy(text + 10, "\x48\x8d\x05", 3);
+	memcpy(text + 13, &distance, 4);
+	text[17] = 0xf0;
+	ck_assert_int_eq(scan_operand(&where, "48 8d 05 ?? ?? ?? ?? f0", &vars, "it", &addr, &f), 0);
+	ck_assert_uint_eq(addr, where.addr + 17 + 40);
+	ck_assert_int_eq(scan_operand(&where, "48 8d 05 ?? ?? ?? ?? f1", &vars, "it", &addr, &f), -ENOENT);
+	vars.len = 24; /* its four bytes are not all within */
+	ck_assert_int_eq(scan_operand(&where, "48 8d 05 ?? ?? ?? ?? f0", &vars, "it", &addr, &f), -ENOENT);
+	vars.len = 64;
+	memcpy(text + 56, text + 10, 8);
+	ck_assert_int_eq(scan_operand(&where, "48 8d 05 ?? ?? ?? ?? f0", &vars, "it", &addr, &f), -EEXIST);
+	text[63] = 0x90;
+	ck_assert_int_eq(scan_operand(&where, "48 8d 05 ?? ?? ?? ?? f0", &vars, "it", &addr, &f), 0);
+	/* at the very end: a part of it is nothing */
+	memcpy(text + 60, "\x48\x8d\x05", 3);
+	ck_assert_int_eq(scan_operand(&where, "48 8d 05 ?? ?? ?? ??", &vars, "it", &addr, &f), -EEXIST);
+	ck_assert_int_eq(scan_operand(&where, "48 8d", &vars, "it", &addr, &f), -EINVAL);
+	ck_assert_int_eq(scan_operand(&where, "48 8x ?? ?? ?? ??", &vars, "it", &addr, &f), -EINVAL);
+}
+END_TEST
+
 START_TEST(build_id)
 {
 	static const unsigned char notes[] = {
@@ -279,6 +311,8 @@ START_TEST(msg_good)
 	ck_assert_uint_eq(r.id, 7);
 	ck_assert_str_eq(r.path, "/x/y");
 	ck_assert_int_eq(parse("{\"v\":1,\"op\":\"grace-start\",\"node_id\":0}", &r), 0);
+	ck_assert_int_eq(parse("{\"v\":1,\"op\":\"load\",\"bytes\":268435456}", &r), 0);
+	ck_assert_uint_eq(r.bytes, MSG_BODY_MAX);
 	for (int op = MSG_STATUS; op < MSG_OP_COUNT; op++)
 		ck_assert_str_ne(msg_op_name((enum msg_op)op), "?");
 }
@@ -300,7 +334,8 @@ START_TEST(msg_bad)
 		"{\"v\":1,\"op\":\"release\",\"path\":\"/a\\u0000b\"}", "{\"v\":1,\"op\":\"release\",\"path\":[\"/\"]}",
 		"{\"v\":1,\"op\":\"export-add\",\"id\":0,\"path\":\"/x\"}",
 		"{\"v\":1,\"op\":\"export-add\",\"id\":65536,\"path\":\"/x\"}",
-		"{\"v\":1,\"op\":\"export-add\",\"id\":1}", "\xff\xfe",
+		"{\"v\":1,\"op\":\"export-add\",\"id\":1}", "\xff\xfe", "{\"v\":1,\"op\":\"load\"}",
+		"{\"v\":1,\"op\":\"load\",\"bytes\":0}", "{\"v\":1,\"op\":\"load\",\"bytes\":268435457}",
 	};
 	static struct msg_request r;
 	static char big[2 * MSG_LINE_MAX];
@@ -324,7 +359,7 @@ START_TEST(msg_answers)
 	ck_assert_str_eq(line, "{\"v\":1,\"ok\":true,\"held\":3,\"drained\":true}\n");
 	free(line);
 	line = msg_answer(json_pack("{si}", "held", 3), &f);
-	ck_assert_str_eq(line, "{\"v\":1,\"ok\":false,\"errno\":22,\"error\":\"bad \\\"?? path\"}\n");
+	ck_assert_str_eq(line, "{\"v\":1,\"ok\":false,\"errno\":22,\"error\":\"bad \\\"?? path\",\"held\":3}\n");
 	free(line);
 	line = msg_answer(NULL, NULL);
 	ck_assert_str_eq(line, "{\"v\":1,\"ok\":true}\n");
@@ -355,24 +390,30 @@ static const struct state_lock_row a_lock = {
 	.other = "OTHER-OTHER", .open_other = "other-other", .seqid = 1, .n_ranges = 2, .ranges = some_ranges,
 };
 
+static const struct state_server_row a_server = {
+	.epoch = 1700000000, .client_counter = UINT32_MAX, .session_counter = UINT64_MAX,
+	.write_verifier = {0, 1, 2, 3, 4, 5, 6, 0xf7},
+};
+
 static void write_example(struct state_text *t)
 {
 	struct fault f = {0};
 
-	state_begin(t, 1700000000);
+	state_begin(t, &a_server);
 	state_put_client(t, &a_client);
 	state_put_session(t, &a_session);
 	state_put_open(t, &an_open);
 	state_put_lock(t, &a_lock);
 	state_put_client(t, &a_client);
+	state_put_open(t, &an_open);
 	ck_assert_int_eq(state_end(t, &f), 0);
 }
 
 /* A sink that writes what it reads. */
-static int again_epoch(void *t, uint64_t epoch, struct fault *f)
+static int again_server(void *t, const struct state_server_row *s, struct fault *f)
 {
 	(void)f;
-	state_begin(t, epoch);
+	state_begin(t, s);
 	return 0;
 }
 static int again_client(void *t, const struct state_client_row *c, struct fault *f)
@@ -398,7 +439,7 @@ static int again_lock(void *t, const struct state_lock_row *l, struct fault *f)
 	return l->seqid == 77 ? fault_set(f, ENOLCK, "no") : (state_put_lock(t, l), 0);
 }
 
-static const struct state_sink again = {again_epoch, again_client, again_session, again_open, again_lock};
+static const struct state_sink again = {again_server, again_client, again_session, again_open, again_lock};
 static const struct state_sink nothing;
 
 START_TEST(state_round_trip)
@@ -451,19 +492,24 @@ END_TEST
 
 START_TEST(state_refused)
 {
+#define HEAD "nasd-state 2\nserver 1 1 1 0102030405060708\n"
 	static const char *const texts[] = {
-		"nasd-state 2\nepoch 1\nend 2\n", "epoch 1\nend 1\n", "nasd-state 1\nend 1\n",
-		"nasd-state 1\nepoch 1\nend 3\n", "nasd-state 1\nepoch 1\nend 2\n\n",
-		"nasd-state 1\nepoch 1\nend 2\nend 3\n", "nasd-state 1\nepoch 01\nend 2\n",
-		"nasd-state 1\nepoch -1\nend 2\n", "nasd-state 1\nepoch 18446744073709551616\nend 2\n",
-		"nasd-state 1\nepoch 1 \nend 2\n", "nasd-state 1\nepoch  1\nend 2\n",
-		"nasd-state 1\nepoch 1\nopen 00 00 00 1 1 1 1 1\nend 3\n",
-		"nasd-state 1\nepoch 1\nclient 1 0102030405060708 00 1 0 0 0 0 0 0 2 0 -\nend 3\n",
-		"nasd-state 1\nepoch 1\nclient 1 0102030405060708 0 1 0 0 0 0 0 0 1 0 -\nend 3\n",
-		"nasd-state 1\nepoch 1\nclient 1 01020304050607 00 1 0 0 0 0 0 0 1 0 -\nend 3\n",
-		"nasd-state 1\nepoch 1\nclient 1 0102030405060708 00 1 0 0 0 0 4294967296 0 1 0 -\nend 3\n",
-		"nasd-state 1\nepoch 1\nclient 1 0102030405060708 0G 1 0 0 0 0 0 0 1 0 -\nend 3\n",
-		"nasd-state 1\nepoch 1\nclient 1 0102030405060708 00 1 0 0 0 0 0 0 1 0 - -\nend 3\n",
+		"nasd-state 1\nepoch 1\nend 2\n", "nasd-state 3\nserver 1 1 1 0102030405060708\nend 2\n",
+		"server 1 1 1 0102030405060708\nend 1\n", "nasd-state 2\nend 1\n", HEAD "end 3\n",
+		HEAD "end 2\n\n", HEAD "end 2\nend 3\n", "nasd-state 2\nserver 01 1 1 0102030405060708\nend 2\n",
+		"nasd-state 2\nserver -1 1 1 0102030405060708\nend 2\n",
+		"nasd-state 2\nserver 18446744073709551616 1 1 0102030405060708\nend 2\n",
+		"nasd-state 2\nserver 1 4294967296 1 0102030405060708\nend 2\n",
+		"nasd-state 2\nserver 1 1 1 01020304050607\nend 2\n",
+		"nasd-state 2\nserver 1 1 1 0102030405060708 \nend 2\n",
+		"nasd-state 2\nserver  1 1 1 0102030405060708\nend 2\n",
+		HEAD "open 00 00 00 1 1 1 1 1\nend 3\n",
+		HEAD "client 1 0102030405060708 00 1 0 0 0 0 0 0 2 0 -\nend 3\n",
+		HEAD "client 1 0102030405060708 0 1 0 0 0 0 0 0 1 0 -\nend 3\n",
+		HEAD "client 1 01020304050607 00 1 0 0 0 0 0 0 1 0 -\nend 3\n",
+		HEAD "client 1 0102030405060708 00 1 0 0 0 0 4294967296 0 1 0 -\nend 3\n",
+		HEAD "client 1 0102030405060708 0G 1 0 0 0 0 0 0 1 0 -\nend 3\n",
+		HEAD "client 1 0102030405060708 00 1 0 0 0 0 0 0 1 0 - -\nend 3\n",
 	};
 	struct state_text t = {0}, into = {0};
 	struct state_lock_row l = a_lock;
@@ -473,7 +519,7 @@ START_TEST(state_refused)
 		ck_assert_msg(state_read(texts[i], strlen(texts[i]), &nothing, NULL, &f) == -EPROTO, "%s",
 			      texts[i]);
 	/* what the sink says is what comes back */
-	state_begin(&t, 1);
+	state_begin(&t, &a_server);
 	state_put_client(&t, &a_client);
 	state_put_session(&t, &a_session);
 	state_put_open(&t, &an_open);
@@ -481,6 +527,13 @@ START_TEST(state_refused)
 	state_put_lock(&t, &l);
 	ck_assert_int_eq(state_end(&t, &f), 0);
 	ck_assert_int_eq(state_read(t.text, t.len, &again, &into, &f), -ENOLCK);
+	state_free(&t);
+	/* a lock without an open */
+	state_begin(&t, &a_server);
+	state_put_client(&t, &a_client);
+	state_put_lock(&t, &a_lock);
+	ck_assert_int_eq(state_end(&t, &f), 0);
+	ck_assert_int_eq(state_read(t.text, t.len, &nothing, NULL, &f), -EPROTO);
 	state_free(&t);
 	state_free(&into);
 }
@@ -497,6 +550,7 @@ int main(void)
 	tcase_add_test(t, table_is_not_guessed);
 	tcase_add_test(t, object_is_found_once);
 	tcase_add_test(t, method_is_found);
+	tcase_add_test(t, operand_is_found);
 	tcase_add_test(t, build_id);
 	tcase_add_test(t, gate_holds_and_gives_back);
 	tcase_add_test(t, gate_expires);

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
 # Speaks to the ganesha module's socket (fsal/msg.h) over one connection.
 # usage: fsal-ask.pl SOCKET ITEM...
-# An item is a request ("gate reopen_ms=5000", "release path=/srv/x"), "sleep S",
-# or "run COMMAND" (its status and duration are printed in the form of an answer).
+# An item is a request ("gate reopen_ms=5000", "release path=/srv/x"), "load FILE"
+# (the file is its body), "sleep S", or "run COMMAND" (its status and duration are
+# printed in the form of an answer).
 # Prints one line per request: the answer, with "rtt_us" added by this program; a
 # body goes to standard error.
 use strict;
@@ -29,12 +30,20 @@ for my $item (@ARGV) {
 		next;
 	}
 	my $line = "{\"v\":1,\"op\":\"$op\"";
+	my $send = '';
+	if ($op eq 'load') {
+		open(my $f, '<:raw', $rest) or die "$rest: $!\n";
+		local $/;
+		$send = <$f>;
+		$rest = 'bytes=' . length $send;
+	}
 	for my $field (split / /, $rest // '') {
 		my ($key, $value) = split /=/, $field, 2;
 
 		$line .= ",\"$key\":" . ($value =~ /^\d+$/ ? $value : "\"$value\"");
 	}
-	print $sock "$line}\n";
+	print $sock "$line}\n$send";
+	$sock->flush;
 	my $answer = <$sock>;
 	die "the module closed the connection at: $line\n" unless defined $answer;
 	if ($answer =~ /"bytes":(\d+)/) {

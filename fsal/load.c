@@ -1,0 +1,494 @@
+/* SPDX-License-Identifier: LGPL-3.0-or-later */
+#include "load.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "admin.h"
+#include "clock.h"
+#include "replay.h"
+#include "verifier.h"
+
+/*
+ * A text is read three times. First it is checked, and all files are looked for;
+ * nothing is changed yet. Then clients, sessions and opens are made, and the lock
+ * states that have no locks (each takes a byte for a moment: while there are no
+ * locks, that cannot collide). Last the locks.
+ *
+ * Ids: what makes an id counts a counter up (discover.c), which is set to one
+ * below. So the objects are in ganesha's tables under the right ids from the
+ * beginning, and each id is compared as it comes.
+ */
+struct loading {
+	const struct private_parts *parts;
+	struct state_server_row server;
+	struct state_counts counts;
+	struct replay replay;
+	/* the client whose rows are being read */
+	struct state_client_row row; /* its owner is not kept */
+	nfs_client_id_t *client;     /* NULL: none yet */
+	nfs41_session_t *session;    /* one of its; NULL: none yet */
+	size_t n_sessions;           /* rows */
+	CREATE_SESSION4res answer;   /* to its newest session */
+	bool changed;
+};
+
+static uint32_t counter_of_other(const unsigned char other[STATE_OTHER])
+{
+	uint32_t n;
+
+	memcpy(&n, other + sizeof(uint64_t), sizeof(n));
+	return n;
+}
+
+static uint64_t counter_of_session(const unsigned char id[STATE_SESSION_ID])
+{
+	uint64_t n;
+
+	memcpy(&n, id + sizeof(uint64_t), sizeof(n));
+	return n;
+}
+
+/* Says which item it was. */
+static int failed(const struct loading *l, const char *what, size_t number, struct fault *fault)
+{
+	char why[FAULT_TEXT_MAX];
+
+	snprintf(why, sizeof(why), "%s", fault->text);
+	return fault_set(fault, fault->errnum, "client %zu (%s), %s %zu: %.120s", l->counts.clients,
+			 l->row.address, what, number, why);
+}
+
+static int refused(const struct loading *l, const char *what, size_t number, const char *why,
+		   struct fault *fault)
+{
+	fault_set(fault, EPROTO, "%s", why);
+	return failed(l, what, number, fault);
+}
+
+static void begin_row(struct loading *l, const struct state_client_row *c)
+{
+	l->counts.clients++;
+	l->row = *c;
+	l->row.owner = (struct state_bytes){0};
+	l->client = NULL;
+	l->session = NULL;
+	l->n_sessions = 0;
+}
+
+/* ---- first: is it all right, and is it all there? */
+
+static int check_server(void *data, const struct state_server_row *s, struct fault *fault)
+{
+	struct loading *l = data;
+
+	(void)fault;
+	l->server = *s;
+	return 0;
+}
+
+/* Whether 8 bytes are the id of the client. */
+static bool of_client(const struct loading *l, const unsigned char *id)
+{
+	return !memcmp(id, &l->row.id, sizeof(l->row.id));
+}
+
+static int check_client(void *data, const struct state_client_row *c, struct fault *fault)
+{
+	struct loading *l = data;
+	int ret;
+
+	replay_end(&l->replay);
+	begin_row(l, c);
+	if (c->id >> 32 != (l->server.epoch & UINT32_MAX) || (uint32_t)c->id > l->server.client_counter)
+		return refused(l, "id", 0, "not of this server", fault);
+	if (c->minor < 1 || !c->owner.len || !c->create_seq)
+		return refused(l, "row", 0, "not a client of NFSv4.1", fault);
+	ret = replay_begin(&l->replay, l->parts, c, NULL, fault);
+	return ret < 0 ? failed(l, "row", 0, fault) : 0;
+}
+
+static int check_session(void *data, const struct state_session_row *s, struct fault *fault)
+{
+	struct loading *l = data;
+
+	l->counts.sessions++;
+	if (!of_client(l, s->id) || !counter_of_session(s->id) ||
+	    counter_of_session(s->id) > l->server.session_counter)
+		return refused(l, "session", l->counts.sessions, "an id that is not the client's", fault);
+	/* nfs4_op_create_session.c:338 */
+	if (s->n_slots != s->fore[5] || s->n_slots > nfs_param.nfsv4_param.nb_slots)
+		return refused(l, "session", l->counts.sessions,
+			       "more slots than there are here (Slot_Table_Size)", fault);
+	return 0;
+}
+
+static bool counted(const struct loading *l, const unsigned char other[STATE_OTHER])
+{
+	return of_client(l, other) && counter_of_other(other) &&
+	       counter_of_other(other) <= l->row.stateid_counter;
+}
+
+static int check_open(void *data, const struct state_open_row *o, struct fault *fault)
+{
+	struct loading *l = data;
+
+	l->counts.opens++;
+	if (!counted(l, o->other))
+		return refused(l, "open", l->counts.opens, "an id that is not the client's", fault);
+	if (!o->access || o->access > OPEN4_SHARE_ACCESS_BOTH || o->deny > OPEN4_SHARE_DENY_BOTH)
+		return refused(l, "open", l->counts.opens, "no such access", fault);
+	return replay_file(&l->replay, &o->handle, fault) < 0 ? failed(l, "open", l->counts.opens, fault) : 0;
+}
+
+static int check_lock(void *data, const struct state_lock_row *k, struct fault *fault)
+{
+	struct loading *l = data;
+
+	l->counts.locks++;
+	l->counts.ranges += k->n_ranges;
+	if (!counted(l, k->other) || !counted(l, k->open_other))
+		return refused(l, "lock", l->counts.locks, "an id that is not the client's", fault);
+	return 0;
+}
+
+static const struct state_sink check_sink = {check_server, check_client, check_session, check_open, check_lock};
+
+/* ---- second: clients, sessions, opens */
+
+static nfs_client_id_t *find_client(hash_table_t *table, clientid4 id)
+{
+	struct gsh_buffdesc key = {.addr = &id, .len = sizeof(id)}, value;
+	struct hash_latch latch;
+	hash_error_t ret = hashtable_getlatch(table, &key, &value, false, &latch);
+
+	if (ret == HASHTABLE_SUCCESS || ret == HASHTABLE_ERROR_NO_SUCH_KEY)
+		hashtable_releaselatched(table, &latch);
+	return ret == HASHTABLE_SUCCESS ? value.addr : NULL;
+}
+
+static int make_session(struct loading *l, const struct state_session_row *s, uint64_t counter,
+			struct fault *fault)
+{
+	int ret;
+
+	__atomic_store_n(l->parts->session_counter, counter - 1, __ATOMIC_SEQ_CST);
+	ret = replay_create_session(&l->replay, l->client, s, fault);
+	if (ret < 0)
+		return ret;
+	/* a new one is the first of the list (nfs4_op_create_session.c:353) */
+	l->session = glist_first_entry(&l->client->cid_cb.v41.cb_session_list, nfs41_session_t, session_link);
+	if (!l->session || counter_of_session((const unsigned char *)l->session->session_id) != counter)
+		return fault_set(fault, EIO, "the new session has another id");
+	return 0;
+}
+
+/* ganesha confirms a client, and opens for it, with a session only. */
+static int make_temporary_session(struct loading *l, struct fault *fault)
+{
+	static const struct state_session_row row = {
+		.fore = {0, 4096, 4096, 4096, 8, 1}, .back = {0, 4096, 4096, 4096, 8, 1},
+	};
+
+	return make_session(l, &row, ++l->server.session_counter, fault);
+}
+
+/* What the client's rows say but no operation sets; lease and all. */
+static int finish_client(struct loading *l, struct fault *fault)
+{
+	nfs_client_id_t *c = l->client;
+	int ret = 0;
+
+	if (c && !l->session)
+		ret = make_temporary_session(l, fault);
+	if (ret < 0)
+		return failed(l, "session", 0, fault);
+	if (c) {
+		pthread_mutex_lock(&c->cid_mutex);
+		c->cid_create_session_sequence = l->row.create_seq;
+		c->cid_create_session_slot = l->answer;
+		c->cid_cb.v41.cid_reclaim_complete = l->row.reclaim_complete;
+		c->cid_allow_reclaim = false; /* of what? there has been no restart */
+		c->cid_stateid_counter = l->row.stateid_counter;
+		c->cid_last_renew = time(NULL);
+		pthread_mutex_unlock(&c->cid_mutex);
+	}
+	replay_end(&l->replay);
+	return 0;
+}
+
+static int make_server(void *data, const struct state_server_row *s, struct fault *fault)
+{
+	struct loading *l = data;
+
+	(void)fault;
+	l->changed = true;
+	nfs_ServerEpoch = (time_t)s->epoch;
+	return 0;
+}
+
+static int make_identity(struct loading *l, const struct state_client_row *c, struct fault *fault)
+{
+	struct gsh_client *origin = replay_origin(c->address);
+	clientid4 id;
+	int ret;
+
+	if (!origin)
+		return fault_set(fault, ENOMEM, "out of memory");
+	ret = replay_begin(&l->replay, l->parts, c, origin, fault);
+	if (ret < 0)
+		return ret;
+	__atomic_store_n(l->parts->client_counter, (uint32_t)c->id - 1, __ATOMIC_SEQ_CST);
+	ret = replay_exchange_id(&l->replay, c, &id, fault);
+	if (ret < 0)
+		return ret;
+	l->client = id == c->id ? find_client(l->parts->unconfirmed, id) : NULL;
+	if (!l->client || l->client->cid_clientid != c->id)
+		return fault_set(fault, EIO, "the new client has another id");
+	if (l->client->cid_client_record->cr_pnfs_flags != c->pnfs_flags)
+		return fault_set(fault, EIO, "the roles of this server are others");
+	l->answer = l->client->cid_create_session_slot;
+	return 0;
+}
+
+static int make_client(void *data, const struct state_client_row *c, struct fault *fault)
+{
+	struct loading *l = data;
+	int ret = finish_client(l, fault);
+
+	if (ret < 0)
+		return ret;
+	begin_row(l, c);
+	ret = make_identity(l, c, fault);
+	return ret < 0 ? failed(l, "identity", 0, fault) : 0;
+}
+
+/* Its back channel is as up as it was: the flag keeps SEQUENCE from reporting that
+ * it is down, and there is nothing to call back for (no delegations, no layouts). */
+static int make_one_session(void *data, const struct state_session_row *s, struct fault *fault)
+{
+	struct loading *l = data;
+	int ret = make_session(l, s, counter_of_session(s->id), fault);
+
+	l->counts.sessions++;
+	if (ret == 0 && l->session->nb_slots != s->n_slots)
+		ret = fault_set(fault, EIO, "the new session has %u slots", l->session->nb_slots);
+	if (ret < 0)
+		return failed(l, "session", l->counts.sessions, fault);
+	for (size_t i = 0; i < s->n_slots; i++)
+		l->session->fc_slots[i].sequence = s->slots[i];
+	l->session->cb_program = s->cb_program;
+	l->session->flags |= session_bc_up;
+	l->session->num_conn = 0; /* its requests bring their own */
+	/* the first row is the newest session, the answer to which may be asked for again */
+	if (l->n_sessions++ == 0) {
+		l->answer = l->client->cid_create_session_slot;
+		l->answer.CREATE_SESSION4res_u.csr_resok4.csr_sequence = l->row.create_seq - 1;
+	}
+	return 0;
+}
+
+static int make_open(void *data, const struct state_open_row *o, struct fault *fault)
+{
+	struct loading *l = data;
+	state_t *state;
+	int ret = l->session ? 0 : make_temporary_session(l, fault);
+
+	l->counts.opens++;
+	if (ret == 0)
+		ret = replay_file(&l->replay, &o->handle, fault);
+	if (ret == 0) {
+		l->client->cid_stateid_counter = counter_of_other(o->other) - 1;
+		ret = replay_open(&l->replay, l->session, o, &state, fault);
+	}
+	if (ret < 0)
+		return failed(l, "open", l->counts.opens, fault);
+	state->state_seqid = o->seqid;
+	state->state_data.share.share_access_prev = o->access_prev;
+	state->state_data.share.share_deny_prev = o->deny_prev;
+	return 0;
+}
+
+static int make_empty_lock(void *data, const struct state_lock_row *k, struct fault *fault)
+{
+	struct loading *l = data;
+	state_t *state;
+	int ret;
+
+	l->counts.locks++;
+	if (k->n_ranges)
+		return 0;
+	ret = replay_file(&l->replay, &k->handle, fault);
+	if (ret == 0) {
+		l->client->cid_stateid_counter = counter_of_other(k->other) - 1;
+		ret = replay_lock_nothing(&l->replay, l->session, k, &state, fault);
+	}
+	if (ret < 0)
+		return failed(l, "lock", l->counts.locks, fault);
+	state->state_seqid = k->seqid;
+	return 0;
+}
+
+static const struct state_sink make_sink = {
+	make_server, make_client, make_one_session, make_open, make_empty_lock,
+};
+
+/* ---- third: locks */
+
+/* A session that the client did not have is not kept. */
+static int finish_locks(struct loading *l, struct fault *fault)
+{
+	int ret = 0;
+
+	if (l->client) {
+		l->client->cid_stateid_counter = l->row.stateid_counter;
+		if (!l->n_sessions)
+			ret = replay_destroy_session(&l->replay, l->session, fault);
+	}
+	replay_end(&l->replay);
+	return ret < 0 ? failed(l, "session", 0, fault) : 0;
+}
+
+static int lock_client(void *data, const struct state_client_row *c, struct fault *fault)
+{
+	struct loading *l = data;
+	int ret = finish_locks(l, fault);
+
+	if (ret < 0)
+		return ret;
+	begin_row(l, c);
+	l->client = find_client(ht_confirmed_client_id, c->id);
+	if (l->client)
+		l->session = glist_first_entry(&l->client->cid_cb.v41.cb_session_list, nfs41_session_t,
+					       session_link);
+	if (!l->session)
+		ret = fault_set(fault, EIO, "it is not there after it was made");
+	if (ret == 0)
+		ret = replay_begin(&l->replay, l->parts, c, l->client->gsh_client, fault);
+	return ret < 0 ? failed(l, "identity", 0, fault) : 0;
+}
+
+static int lock_session(void *data, const struct state_session_row *s, struct fault *fault)
+{
+	struct loading *l = data;
+
+	(void)s, (void)fault;
+	l->n_sessions++;
+	return 0;
+}
+
+static int make_lock(void *data, const struct state_lock_row *k, struct fault *fault)
+{
+	struct loading *l = data;
+	state_t *state = NULL;
+	int ret = 0;
+
+	l->counts.locks++;
+	if (!k->n_ranges)
+		return 0;
+	ret = replay_file(&l->replay, &k->handle, fault);
+	l->client->cid_stateid_counter = counter_of_other(k->other) - 1;
+	for (size_t i = 0; i < k->n_ranges && ret == 0; i++)
+		ret = replay_lock(&l->replay, l->session, k, &k->ranges[i], i == 0, &state, fault);
+	if (ret < 0)
+		return failed(l, "lock", l->counts.locks, fault);
+	state->state_seqid = k->seqid;
+	return 0;
+}
+
+static const struct state_sink lock_sink = {
+	.client = lock_client, .session = lock_session, .lock = make_lock,
+};
+
+/* ---- all of it */
+
+static size_t entries_of(const hash_table_t *table)
+{
+	size_t n = 0;
+
+	for (uint32_t i = 0; i < table->parameter.index_size; i++)
+		n += table->partitions[i].count;
+	return n;
+}
+
+/* One process takes one state: ids of an earlier one may still be known to clients. */
+static bool loaded;
+
+int load_possible(const struct private_parts *parts, struct fault *fault)
+{
+	bool in_grace;
+	int ret = admin_in_grace(parts, &in_grace, fault);
+
+	if (ret < 0)
+		return ret;
+	if (in_grace)
+		return fault_set(fault, EBUSY, "the server is in grace");
+	if (loaded)
+		return fault_set(fault, EBUSY, "state has been loaded before");
+	if (entries_of(ht_confirmed_client_id) || entries_of(parts->unconfirmed))
+		return fault_set(fault, EBUSY, "the server has clients");
+	return 0;
+}
+
+static int read_with(struct loading *l, const char *text, size_t len, const struct state_sink *sink,
+		     struct fault *fault)
+{
+	l->counts = (struct state_counts){0};
+	l->client = NULL;
+	l->session = NULL;
+	return state_read(text, len, sink, l, fault);
+}
+
+static int make_all(struct loading *l, const char *text, size_t len, struct load_times *times,
+		    struct fault *fault)
+{
+	int64_t start = clock_now_us();
+	int ret = read_with(l, text, len, &make_sink, fault);
+
+	if (ret == 0)
+		ret = finish_client(l, fault);
+	times->make_us = clock_now_us() - start;
+	if (ret == 0)
+		ret = read_with(l, text, len, &lock_sink, fault);
+	if (ret == 0)
+		ret = finish_locks(l, fault);
+	times->lock_us = clock_now_us() - start - times->make_us;
+	if (ret < 0)
+		return ret;
+	/* what the source has given out is given out, loaded or not */
+	__atomic_store_n(l->parts->client_counter, l->server.client_counter, __ATOMIC_SEQ_CST);
+	__atomic_store_n(l->parts->session_counter, l->server.session_counter, __ATOMIC_SEQ_CST);
+	verifier_set(l->server.write_verifier);
+	return 0;
+}
+
+int load_state(const struct private_parts *parts, const char *text, size_t len,
+	       struct state_counts *counts, struct load_times *times, bool *replace,
+	       struct fault *fault)
+{
+	struct loading *l = calloc(1, sizeof(*l));
+	int64_t start = clock_now_us();
+	int ret;
+
+	*replace = false;
+	if (!l)
+		return fault_set(fault, ENOMEM, "out of memory");
+	l->parts = parts;
+	/* a text that is malformed at its end must not have been half carried out */
+	ret = state_read(text, len, &(const struct state_sink){0}, NULL, fault);
+	if (ret == 0)
+		ret = read_with(l, text, len, &check_sink, fault);
+	replay_end(&l->replay);
+	times->check_us = clock_now_us() - start;
+	*counts = l->counts;
+	if (ret == 0) {
+		loaded = true;
+		ret = make_all(l, text, len, times, fault);
+		replay_end(&l->replay);
+	}
+	*replace = ret < 0 && l->changed;
+	free(l);
+	return ret;
+}
