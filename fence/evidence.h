@@ -22,9 +22,9 @@
  * not from the future; and not older than max_age_us.
  *
  * Times are microseconds of the observer's monotonic clock. A piece of evidence
- * carries the moment at which what it says was certainly still to come or true:
- * for agents, when the status query that said off was *started*; for a cluster's
- * history, whose clock is another, the earliest moment that it may mean.
+ * is dated as early as it may be: for agents, when the status query that said off
+ * was *started*; for a cluster's history, whose clock is another, the earliest
+ * moment that it may mean.
  */
 #ifndef FENCE_EVIDENCE_H
 #define FENCE_EVIDENCE_H
