@@ -12,7 +12,7 @@
 #include "load.h"
 #include "msg.h"
 
-enum { TICK_MS = 50, LOAD_GATE_US = 600 * 1000000, LOAD_DRAIN_US = 50000 };
+enum { TICK_MS = 50, LOAD_GATE_US = 600 * 1000000, SETTLE_US = 50000 };
 
 static struct {
 	struct private_parts parts;
@@ -142,14 +142,25 @@ static int run_commit(const struct msg_request *req, json_t *fields, struct faul
 	return hooks_commit(fault);
 }
 
-/* Unsent replies do not matter here: they are in the kernel's hands. */
-static int run_release(const struct msg_request *req, json_t *fields, struct fault *fault)
+/*
+ * Nothing may run. A request that has just come in is on its way to the gate for a
+ * moment, which is waited for. Unsent replies do not matter here: they are in the
+ * kernel's hands, and their slots' sequence ids are in a dump.
+ */
+static int nothing_runs(struct fault *fault)
 {
 	struct hooks_drain d;
-	int ret = hooks_drain(0, &d, fault);
+	int ret = hooks_drain_running(SETTLE_US, &d, fault);
 
 	if (ret == 0 && d.running)
 		ret = fault_set(fault, EBUSY, "%ld requests are running: drain first", d.running);
+	return ret;
+}
+
+static int run_release(const struct msg_request *req, json_t *fields, struct fault *fault)
+{
+	int ret = nothing_runs(fault);
+
 	if (ret == 0)
 		ret = fds_release(&commands.fds, req->path, fault);
 	if (ret == 0)
@@ -178,16 +189,11 @@ static void say_counts(json_t *fields, const struct state_counts *n)
 	json_object_set_new(fields, "ranges", json_integer((json_int_t)n->ranges));
 }
 
-/* Replies that the client has not acknowledged do not matter here, either: their
- * slots' sequence ids are in the dump. */
 static int run_dump(const struct msg_request *req, json_t *fields, struct fault *fault)
 {
-	struct hooks_drain d;
-	int ret = hooks_drain(0, &d, fault);
+	int ret = nothing_runs(fault);
 
 	(void)req;
-	if (ret == 0 && d.running)
-		ret = fault_set(fault, EBUSY, "%ld requests are running: drain first", d.running);
 	if (ret == 0 && !commands.state_ready)
 		ret = fault_set(fault, ENOTSUP, "no state: %s", commands.state_why.text);
 	if (ret == 0)
@@ -206,7 +212,6 @@ static int load_gated(struct state_counts *counts, struct load_times *times, boo
 		      struct fault *fault)
 {
 	struct hooks_status s;
-	struct hooks_drain d;
 	size_t resumed;
 	int ret;
 
@@ -215,9 +220,7 @@ static int load_gated(struct state_counts *counts, struct load_times *times, boo
 		return fault_set(fault, EBUSY, "the gate is committed, or the filesystem is released");
 	ret = hooks_close(LOAD_GATE_US, fault);
 	if (ret == 0)
-		ret = hooks_drain_running(LOAD_DRAIN_US, &d, fault);
-	if (ret == 0 && d.running)
-		ret = fault_set(fault, EBUSY, "%ld requests are running", d.running);
+		ret = nothing_runs(fault);
 	if (ret == 0)
 		ret = can_load(fault); /* nobody can come any more */
 	if (ret == 0)

@@ -19,7 +19,8 @@ struct dumping {
 	struct state_text *text;
 	struct fault *fault;
 	uint32_t *slots;            /* STATE_SLOTS_MAX */
-	struct state_range *ranges; /* STATE_RANGES_MAX */
+	struct state_range *ranges; /* of the lock that is being written */
+	size_t room;
 };
 
 static struct state_bytes bytes_of(const void *p, size_t len)
@@ -64,30 +65,49 @@ static void dump_open(struct dumping *d, const state_owner_t *owner, const state
 	state_put_open(d->text, &o);
 }
 
+static int put_range(struct dumping *d, const fsal_lock_param_t *lock, size_t n)
+{
+	if (n == STATE_RANGES_MAX)
+		return fault_set(d->fault, ENOTSUP, "more than %d locks of one owner on a file",
+				 STATE_RANGES_MAX);
+	if (n == d->room) {
+		size_t room = d->room ? 2 * d->room : 64;
+		struct state_range *ranges = realloc(d->ranges, room * sizeof(*ranges));
+
+		if (!ranges)
+			return fault_set(d->fault, ENOMEM, "out of memory");
+		d->ranges = ranges;
+		d->room = room;
+	}
+	d->ranges[n] = (struct state_range){
+		.write = lock->lock_type == FSAL_LOCK_W,
+		.start = lock->lock_start,
+		.length = lock->lock_length,
+	};
+	return 0;
+}
+
 static int dump_lock(struct dumping *d, const state_owner_t *owner, state_t *state, const nfs_fh4 *fh)
 {
 	struct state_lock_row l = {
 		.owner = bytes_of(owner->so_owner_val, (size_t)owner->so_owner_len),
 		.handle = bytes_of(fh->nfs_fh4_val, fh->nfs_fh4_len),
 		.seqid = state->state_seqid,
-		.ranges = d->ranges,
 	};
 	struct glist_head *g;
+	int ret;
 
 	glist_for_each(g, &state->state_data.lock.state_locklist) {
 		const state_lock_entry_t *e = glist_entry(g, state_lock_entry_t, sle_state_locks);
 
 		if (e->sle_blocked != STATE_NON_BLOCKING)
 			return fault_set(d->fault, ENOTSUP, "a lock that waits");
-		if (l.n_ranges == STATE_RANGES_MAX)
-			return fault_set(d->fault, ENOTSUP, "more than %d locks of one owner on a file",
-					 STATE_RANGES_MAX);
-		d->ranges[l.n_ranges++] = (struct state_range){
-			.write = e->sle_lock.lock_type == FSAL_LOCK_W,
-			.start = e->sle_lock.lock_start,
-			.length = e->sle_lock.lock_length,
-		};
+		ret = put_range(d, &e->sle_lock, l.n_ranges);
+		if (ret < 0)
+			return ret;
+		l.n_ranges++;
 	}
+	l.ranges = d->ranges;
 	memcpy(l.other, state->stateid_other, STATE_OTHER);
 	memcpy(l.open_other, state->state_data.lock.openstate_key, STATE_OTHER);
 	state_put_lock(d->text, &l);
@@ -259,8 +279,7 @@ int dump_state(const struct private_parts *parts, struct state_text *text, struc
 	int ret = begin(parts, text, fault);
 
 	d.slots = calloc(STATE_SLOTS_MAX, sizeof(*d.slots));
-	d.ranges = calloc(STATE_RANGES_MAX, sizeof(*d.ranges));
-	if (ret == 0 && (!d.slots || !d.ranges))
+	if (ret == 0 && !d.slots)
 		ret = fault_set(fault, ENOMEM, "out of memory");
 	for (uint32_t i = 0; ret == 0 && i < ht_confirmed_client_id->parameter.index_size; i++)
 		ret = dump_partition(&d, &ht_confirmed_client_id->partitions[i]);

@@ -21,7 +21,8 @@ struct reading {
 	/* what lines are read into */
 	unsigned char owner[STATE_OWNER_MAX], handle[STATE_HANDLE_MAX];
 	uint32_t slots[STATE_SLOTS_MAX];
-	struct state_range *ranges; /* STATE_RANGES_MAX of them */
+	struct state_range *ranges;
+	size_t room; /* of ranges: most locks have few */
 };
 
 /* ---- words */
@@ -190,15 +191,32 @@ static int read_open(struct reading *r, struct words *w, struct fault *fault)
 	return r->sink->open ? r->sink->open(r->data, &o, fault) : 0;
 }
 
+static bool make_room(struct reading *r, size_t n)
+{
+	struct state_range *ranges;
+
+	if (n <= r->room)
+		return true;
+	ranges = realloc(r->ranges, n * sizeof(*ranges));
+	if (!ranges)
+		return false;
+	r->ranges = ranges;
+	r->room = n;
+	return true;
+}
+
 static int read_lock(struct reading *r, struct words *w, struct fault *fault)
 {
-	struct state_lock_row l = {.owner = next_bytes(w, r->owner, sizeof(r->owner)), .ranges = r->ranges};
+	struct state_lock_row l = {.owner = next_bytes(w, r->owner, sizeof(r->owner))};
 
 	next_exactly(w, l.other, sizeof(l.other));
 	l.handle = next_bytes(w, r->handle, sizeof(r->handle));
 	next_exactly(w, l.open_other, sizeof(l.open_other));
 	l.seqid = next_u32(w);
 	l.n_ranges = next_number(w, STATE_RANGES_MAX);
+	if (!make_room(r, l.n_ranges))
+		return fault_set(fault, ENOMEM, "out of memory");
+	l.ranges = r->ranges;
 	for (size_t i = 0; i < l.n_ranges && !w->bad; i++) {
 		r->ranges[i].write = next_number(w, 1);
 		r->ranges[i].start = next_number(w, UINT64_MAX);
@@ -289,17 +307,12 @@ int state_read(const char *text, size_t len, const struct state_sink *sink, void
 	struct reading *r = calloc(1, sizeof(*r));
 	int ret;
 
-	if (r)
-		r->ranges = calloc(STATE_RANGES_MAX, sizeof(*r->ranges));
-	if (r && r->ranges) {
-		r->sink = sink;
-		r->data = data;
-		ret = read_text(r, text, len, fault);
-	} else {
-		ret = fault_set(fault, ENOMEM, "out of memory");
-	}
-	if (r)
-		free(r->ranges);
+	if (!r)
+		return fault_set(fault, ENOMEM, "out of memory");
+	r->sink = sink;
+	r->data = data;
+	ret = read_text(r, text, len, fault);
+	free(r->ranges);
 	free(r);
 	return ret;
 }
