@@ -169,4 +169,5 @@ clean:
 	rm -rf $(B) build-asan build-clang
 
 -include fsal/build.mk
+-include tests/tools/nfs41load/build.mk
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
