@@ -81,21 +81,33 @@ int ganesha_conf_core(const struct conf_group *g, int node, const struct ganesha
 	return finish(&b);
 }
 
-int ganesha_conf_no_export(char *buf, size_t size)
+static const char over_vfs[] = "\tFSAL {\n\t\tName = NASD;\n\t\tFSAL {\n\t\t\tName = VFS;\n\t\t}\n\t}\n}\n";
+
+static int nobodys_export(unsigned id, const char *path, const char *fsal, char *buf, size_t size)
 {
 	struct buf b = { .text = buf, .size = size, .fixed = true };
 
-	buf_add(&b, "\n# Loads the module, which refuses this export: there is none yet.\n"
+	buf_add(&b, "\n# Nobody's: see ganesha_conf.h of nasd.\n"
 		    "EXPORT {\n"
-		    "\tExport_Id = 65535;\n"
-		    "\tPath = \"/run\";\n"
-		    "\tPseudo = \"/.nasd\";\n"
+		    "\tExport_Id = %u;\n"
+		    "\tPath = \"%s\";\n"
+		    "\tPseudo = \"/.nasd-%u\";\n"
 		    "\tAccess_Type = NONE;\n"
 		    "\tProtocols = 4;\n"
 		    "\tTransports = TCP;\n"
 		    "\tSecType = sys;\n"
-		    "\tFSAL {\n\t\tName = NASD;\n\t}\n}\n");
+		    "%s", id, path, id, fsal);
 	return finish(&b);
+}
+
+int ganesha_conf_no_export(char *buf, size_t size)
+{
+	return nobodys_export(GANESHA_NO_EXPORT_ID, "/run", "\tFSAL {\n\t\tName = NASD;\n\t}\n}\n", buf, size);
+}
+
+int ganesha_conf_rehearsal(const char *path, char *buf, size_t size)
+{
+	return nobodys_export(GANESHA_REHEARSAL_ID, path, over_vfs, buf, size);
 }
 
 static const char *squash_word(enum conf_squash s)
@@ -133,7 +145,6 @@ int ganesha_conf_export(const struct conf_group *g, const struct conf_export *e,
 		buf_add(&b, "%s%s", i ? ", " : "", e->clients[i].text);
 	buf_add(&b, ";\n\t\tProtocols = 4;\n\t\tTransports = TCP;\n\t\tSecType = sys;\n\t\tAccess_Type = %s;\n\t\tSquash = %s;\n\t}\n",
 		e->access == CONF_ACCESS_RW ? "RW" : "RO", squash_word(e->squash));
-	buf_add(&b, module ? "\tFSAL {\n\t\tName = NASD;\n\t\tFSAL {\n\t\t\tName = VFS;\n\t\t}\n\t}\n}\n" :
-			     "\tFSAL {\n\t\tName = VFS;\n\t}\n}\n");
+	buf_add(&b, "%s", module ? over_vfs : "\tFSAL {\n\t\tName = VFS;\n\t}\n}\n");
 	return finish(&b);
 }

@@ -36,10 +36,15 @@ int ganesha_conf_core(const struct conf_group *g, int node, const struct ganesha
 		      char *buf, size_t size);
 
 /*
- * What makes ganesha load the module where there is no export yet: one that the
- * module refuses (ganesha loads what an export names). Returns as above.
+ * Exports that nobody gets anything of. The first makes ganesha load the module
+ * where there is no export yet, and the module refuses it (ganesha loads what an
+ * export names). The second, of the directory path, is added to a warm server and
+ * taken away again, so that the first real one finds everything loaded. Their
+ * ids are beyond those of the configuration. Return as above.
  */
+enum { GANESHA_NO_EXPORT_ID = 65535, GANESHA_REHEARSAL_ID = 65534 };
 int ganesha_conf_no_export(char *buf, size_t size);
+int ganesha_conf_rehearsal(const char *path, char *buf, size_t size);
 
 /* The EXPORT block that D-Bus AddExport reads ("EXPORT(Export_Id=N)"), over the
  * module or without. Returns as above. */

@@ -99,6 +99,12 @@ struct client_set;
 int effects_set_clients(struct effects *fx, const struct client_set *set, struct err *e);
 
 /*
+ * Before a freeze, in any thread: notes who is connected, so that ADDRESS_DEL
+ * need not ask within the next 2 seconds. Negative: ADDRESS_DEL asks.
+ */
+int effects_remember(struct effects *fx, struct err *e);
+
+/*
  * The clients' state, for a move in which nobody has to reclaim.
  *
  * effects_expect: before GATE, why the target cannot take the state ("" or NULL:

@@ -46,7 +46,9 @@ struct effects {
 	pthread_mutex_t data_lock;
 	struct client_set clients;   /* of effects_set_clients */
 	bool have_clients;
-	struct flow_list cut;        /* what the last ADDRESS_DEL cut off */
+	struct flow_list cut;        /* what the last ADDRESS_DEL cut off, or the next will */
+	size_t cut_present;          /* addresses present then */
+	int64_t cut_at;              /* when that was seen; 0: ADDRESS_DEL has used it */
 	unsigned last_exports;       /* as last seen, for facts while a step runs */
 	uint64_t exported_tenure;    /* the server that was last seen with every export */
 	bool last_grace;

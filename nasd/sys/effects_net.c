@@ -13,6 +13,7 @@
 #include "tickle.h"
 
 enum {
+	REMEMBERED_US = 2000000,
 	CONFIRM_US = 1000000,
 	CONFIRM_PAUSE_US = 3000,
 	ANSWERED_MAX = 256,
@@ -35,7 +36,7 @@ int addresses_present(struct effects *fx, size_t *n, struct err *e)
 /* ---- who was connected */
 
 /* Remembers the established connections; a failure costs tickles only. */
-static size_t remember_connections(struct effects *fx)
+static void remember_connections(struct effects *fx, size_t present)
 {
 	struct net_conn *conns = NULL;
 	struct net_flow *flows;
@@ -43,11 +44,11 @@ static size_t remember_connections(struct effects *fx)
 	size_t n = 0;
 
 	if (net_conn_list(fx->addrs, fx->n_addrs, fx->group->nfs.port, &conns, &n, NULL) < 0)
-		return 0;
+		return;
 	flows = calloc(n + 1, sizeof(*flows));
 	if (!flows) {
 		net_conn_free(conns);
-		return 0;
+		return;
 	}
 	for (size_t i = 0; i < n; i++)
 		flows[i] = conns[i].flow;
@@ -59,10 +60,46 @@ static size_t remember_connections(struct effects *fx)
 	free(fx->cut.at);
 	fx->cut.at = flows;
 	fx->cut.n = n;
-	/* What was handed in before this node became the active one is history. */
-	fx->have_clients = false;
+	fx->cut_present = present;
+	fx->cut_at = effects_now_us();
 	pthread_mutex_unlock(&fx->data_lock);
-	return n;
+}
+
+int effects_remember(struct effects *fx, struct err *e)
+{
+	size_t present;
+	int ret = addresses_present(fx, &present, e);
+
+	if (ret == 0 && present > 0)
+		remember_connections(fx, present);
+	return ret;
+}
+
+/* What ADDRESS_DEL has to know, without asking when it was asked just before. */
+static int recall(struct effects *fx, size_t *present, size_t *connections, struct err *e)
+{
+	int64_t age;
+	int ret = 0;
+
+	pthread_mutex_lock(&fx->data_lock);
+	age = fx->cut_at ? effects_now_us() - fx->cut_at : INT64_MAX;
+	pthread_mutex_unlock(&fx->data_lock);
+	*present = 0;
+	if (age > REMEMBERED_US) {
+		ret = addresses_present(fx, present, e);
+		if (ret == 0 && *present > 0)
+			remember_connections(fx, *present);
+	}
+	pthread_mutex_lock(&fx->data_lock);
+	if (age <= REMEMBERED_US)
+		*present = fx->cut_present;
+	*connections = *present > 0 ? fx->cut.n : 0;
+	fx->cut_at = 0;
+	/* What was handed in before this node became the active one is history. */
+	if (*present > 0)
+		fx->have_clients = false;
+	pthread_mutex_unlock(&fx->data_lock);
+	return ret;
 }
 
 static void add_flow(struct net_flow *flows, size_t *n, const struct net_flow *f)
@@ -98,9 +135,8 @@ enum outcome address_del_run(struct effects *fx, struct word *w)
 {
 	size_t present, connections;
 
-	if (addresses_present(fx, &present, w->err) < 0)
+	if (recall(fx, &present, &connections, w->err) < 0)
 		return OUTCOME_UNKNOWN;
-	connections = present > 0 ? remember_connections(fx) : 0;
 	/* Also those that are not there: another prefix, a rule against its use. */
 	for (size_t i = 0; i < fx->n_addrs; i++)
 		if (net_addr_del(&fx->addrs[i], w->err) < 0)

@@ -275,7 +275,7 @@ static void say_exported(struct effects *fx, const struct ganesha_load *load, si
 	size_t n = fx->group->n_exports;
 
 	if (load->moved)
-		SAY(w, "%zu export%s, the clients' state %.60s", n, n == 1 ? "" : "s", load->word);
+		SAY(w, "%zu export%s, the clients' state %.90s", n, n == 1 ? "" : "s", load->word);
 	else
 		SAY(w, "%zu export%s, %zu client%s may reclaim%s%.80s", n, n == 1 ? "" : "s", records,
 		    records == 1 ? "" : "s", load->word[0] ? ": state " : "", load->word);

@@ -23,6 +23,7 @@ enum { SCAN_INTERVAL_US = 1000000 };
 struct scan_job {
 	struct egroup *g;
 	struct client_set set;
+	bool freeze;   /* follows */
 	int ret;
 	struct err err;
 };
@@ -57,6 +58,8 @@ static void scan_fn(void *arg)
 	j->ret = clients_watch_scan(j->g->watch, &j->set, &j->err);
 	if (j->ret == 0)
 		j->ret = add_connections(j->g, &j->set, &j->err);
+	if (j->ret == 0 && j->freeze)
+		effects_remember(j->g->fx, NULL);
 }
 
 static int send_entry(struct egroup *g, enum clients_op op, const struct client_entry *ce)
@@ -185,6 +188,7 @@ static void scan(struct egroup *g)
 	if (!j)
 		return;
 	j->g = g;
+	j->freeze = g->sync_wanted;
 	g->scanning = lane_submit(g->side, scan_fn, scan_done, j) == 0;
 	if (!g->scanning)
 		free(j);

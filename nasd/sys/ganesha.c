@@ -405,6 +405,7 @@ static enum outcome add_exports(struct ganesha *g, struct fsal_client *c, int64_
 {
 	enum outcome o = OUTCOME_DONE;
 
+	ganesha_write_blkid(g);
 	for (size_t i = 0; i < g->group->n_exports && o == OUTCOME_DONE; i++)
 		o = add_export(g, c, g->group->exports[i].id, deadline, err);
 	return o == OUTCOME_DONE && !c ? check_exports(g, deadline, err) : o;
@@ -415,17 +416,26 @@ static enum outcome add_exports(struct ganesha *g, struct fsal_client *c, int64_
 static enum outcome move_in(struct ganesha *g, struct fsal_client *c, struct ganesha_load *load,
 			    int64_t deadline, struct err *err)
 {
+	int64_t began = ganesha_now_us(), added, loaded;
 	enum outcome o = add_exports(g, c, deadline, err);
+	size_t len;
 	int ret;
 
 	if (o != OUTCOME_DONE)
 		return o;
+	added = ganesha_now_us();
 	ret = ganesha_module_load(c, load, err);
+	loaded = ganesha_now_us();
 	if (ret < 0)
 		return OUTCOME_FAILED;
 	if (ret > 0)
 		return enter_grace(g, c, deadline, err);
-	return forget_installed(g, err) == 0 ? OUTCOME_DONE : OUTCOME_FAILED;
+	o = forget_installed(g, err) == 0 ? OUTCOME_DONE : OUTCOME_FAILED;
+	len = strlen(load->word);
+	snprintf(load->word + len, sizeof(load->word) - len, " (exports %.1f, load %.1f, records %.1f ms)",
+		 (double)(added - began) / 1e3, (double)(loaded - added) / 1e3,
+		 (double)(ganesha_now_us() - loaded) / 1e3);
+	return o;
 }
 
 static enum outcome activate_warm(struct ganesha *g, struct ganesha_load *load, int64_t deadline,

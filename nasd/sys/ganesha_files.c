@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "cleanup.h"
@@ -82,6 +83,14 @@ static int too_long(struct err *err)
 	return err_set(err, ERR_INTERNAL, ENOSPC, where, "a configuration file does not fit its buffer");
 }
 
+static int write_rehearsal(const struct ganesha *g, struct err *err)
+{
+	char text[PATH_MAX + 1024];
+	int n = ganesha_conf_rehearsal(g->run_dir, text, sizeof(text));
+
+	return n < 0 ? too_long(err) : write_run_file(g, "rehearsal.conf", text, (size_t)n, err);
+}
+
 /* ganesha.conf for the warm one, export-<id>.conf for AddExport, cold.conf with all. */
 int ganesha_write_configs(struct ganesha *g, struct err *err)
 {
@@ -112,6 +121,8 @@ int ganesha_write_configs(struct ganesha *g, struct err *err)
 	ret = write_bus_config(g, err);
 	if (ret == 0)
 		ret = write_run_file(g, "ganesha.conf", all, at + (size_t)more, err);
+	if (ret == 0 && g->module_used)
+		ret = write_rehearsal(g, err);
 	for (size_t i = 0; i < g->group->n_exports && ret == 0; i++) {
 		char name[32];
 
@@ -123,6 +134,20 @@ int ganesha_write_configs(struct ganesha *g, struct err *err)
 		at += (size_t)n;
 	}
 	return ret < 0 ? ret : write_run_file(g, "cold.conf", all, at, err);
+}
+
+void ganesha_write_blkid(const struct ganesha *g)
+{
+	char text[512];
+	struct stat st;
+	int n;
+
+	if (stat(g->group->drbd.device, &st) < 0 || !S_ISBLK(st.st_mode))
+		return;
+	n = snprintf(text, sizeof(text), "<device DEVNO=\"0x%04llx\" TIME=\"%lld.0\" UUID=\"%s\" TYPE=\"%s\">%s</device>\n",
+		     (unsigned long long)st.st_rdev, (long long)time(NULL), g->group->fs.uuid, g->group->fs.type,
+		     g->group->drbd.device);
+	write_run_file(g, "blkid.tab", text, (size_t)n, NULL);
 }
 
 /* ---- the server epoch */

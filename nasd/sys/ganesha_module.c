@@ -8,12 +8,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "ganesha_conf.h"
 #include "ganesha_priv.h"
 #include "log.h"
 
 enum {
 	ASK_US = 80000,         /* what takes the module no time */
 	WORK_US = 150000,       /* what takes it some */
+	LOAD_US = 250000,       /* what would cost more to do over */
 	BODY_US = 100000,
 	PER_BYTE_US = 1,        /* and what grows with the state: a dump, a load */
 	STATE_CHUNK = 20,       /* bytes in that time */
@@ -113,7 +115,7 @@ static int simple(struct fsal_client *c, enum fsal_op op, uint64_t number, const
 
 static int64_t for_state_us(size_t len)
 {
-	return WORK_US + (int64_t)(len / STATE_CHUNK) * PER_BYTE_US;
+	return LOAD_US + (int64_t)(len / STATE_CHUNK) * PER_BYTE_US;
 }
 
 int ganesha_module_open(struct ganesha *g, struct fsal_client *c, struct err *err)
@@ -157,9 +159,29 @@ void ganesha_module_look(struct ganesha *g, struct ganesha_module *out)
 		snprintf(out->reason, sizeof(out->reason), "%.159s", a.u.status.reason);
 	else if (!a.u.status.state_ready)
 		snprintf(out->reason, sizeof(out->reason), "%.159s", a.u.status.state_reason);
-	else if (!a.u.status.can_load)
+	else if (!a.u.status.has_load)
 		snprintf(out->reason, sizeof(out->reason), "this module cannot load a state");
+	else if (g->phase == PHASE_WARM && !a.u.status.can_load)
+		snprintf(out->reason, sizeof(out->reason), "%.159s", a.u.status.load_reason);
 	out->moves = !out->reason[0];
+}
+
+/* The first export makes ganesha load the FSAL below and much else, for some
+ * dozens of milliseconds: not in a freeze. */
+static void rehearse(struct ganesha *g, struct fsal_client *c, int64_t deadline)
+{
+	int64_t began = ganesha_now_us(), left = deadline - began;
+	struct fsal_answer a;
+	char path[PATH_MAX];
+	struct err e = { 0 };
+
+	if (ganesha_path(g, "rehearsal.conf", path, sizeof(path), &e) == 0 &&
+	    simple(c, FSAL_EXPORT_ADD, GANESHA_REHEARSAL_ID, path, left, &a, &e) == 0 &&
+	    simple(c, FSAL_EXPORT_REMOVE, GANESHA_REHEARSAL_ID, NULL, left, &a, &e) == 0)
+		log_debug("ganesha %s: an export rehearsed in %lld us", g->group->name,
+			  (long long)(ganesha_now_us() - began));
+	else
+		log_info("ganesha %s: no export could be rehearsed: %s", g->group->name, e.msg);
 }
 
 void ganesha_module_wait(struct ganesha *g, int64_t deadline)
@@ -178,6 +200,7 @@ void ganesha_module_wait(struct ganesha *g, int64_t deadline)
 		usleep(POLL_US);
 	}
 	simple(&c, FSAL_GRACE_LIFT, 0, NULL, ASK_US, &a, NULL);
+	rehearse(g, &c, deadline);
 	fsal_client_close(&c);
 }
 

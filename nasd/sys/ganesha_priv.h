@@ -9,6 +9,7 @@
  *                      ganesha.conf export-<id>.conf cold.conf
  *                      ganesha.lock       ganesha's own pid file, which it locks
  *                      ganesha.tenure     "<pid> <start time> <tenure> <phase>"
+ *                      blkid.tab          libblkid's cache, for this server only
  *                      server-epoch       (state_dir) the last server epoch used
  *   ganesha_dbus.c   calls
  *   ganesha_module.c nasd's module in the server; in run_dir/<group>:
@@ -60,6 +61,13 @@ struct ganesha {
 /* ---- ganesha_files.c */
 int ganesha_path(const struct ganesha *g, const char *name, char *buf, size_t size, struct err *err);
 int ganesha_write_configs(struct ganesha *g, struct err *err);
+/*
+ * Tells libblkid in the server which UUID the group's device has; it believes
+ * that for 2 seconds, and probes the device, for some milliseconds, after that.
+ * The filesystem is mounted, with that UUID. Best effort.
+ */
+void ganesha_write_blkid(const struct ganesha *g);
+
 int ganesha_next_epoch(const struct ganesha *g, uint64_t *epoch, struct err *err);
 int ganesha_tenure_write(const struct ganesha *g, struct err *err);
 void ganesha_tenure_remove(const struct ganesha *g);

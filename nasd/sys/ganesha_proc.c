@@ -231,10 +231,10 @@ int ganesha_bus_stop(struct ganesha *g, int64_t timeout_us, struct err *err)
 
 int ganesha_server_spawn(struct ganesha *g, const char *config, struct err *err)
 {
-	char conf[PATH_MAX], lock[PATH_MAX], epoch_text[24], bus[PATH_MAX + 48];
+	char conf[PATH_MAX], lock[PATH_MAX], epoch_text[24], bus[PATH_MAX + 48], blkid[PATH_MAX + 24];
 	const char *const argv[] = {g->program, "-F", "-f", conf, "-L", g->log_path, "-N", "NIV_EVENT",
 				    "-p", lock, "-E", epoch_text, "-I", CLIENTS_OWN_NODEID, NULL};
-	const char *const envp[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", bus, NULL};
+	const char *const envp[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", bus, blkid, NULL};
 	struct child_proc p = {.pidfd = -1};
 	uint64_t epoch;
 	int ret = ganesha_path(g, config, conf, sizeof(conf), err);
@@ -247,6 +247,7 @@ int ganesha_server_spawn(struct ganesha *g, const char *config, struct err *err)
 		return ret;
 	snprintf(epoch_text, sizeof(epoch_text), "%" PRIu64, epoch);
 	snprintf(bus, sizeof(bus), "DBUS_SYSTEM_BUS_ADDRESS=unix:path=%s/bus", g->run_dir);
+	snprintf(blkid, sizeof(blkid), "BLKID_FILE=%s/blkid.tab", g->run_dir);
 	ret = child_spawn_daemon(g->program, argv, envp, g->log_path, &p, err);
 	if (ret < 0)
 		return ret;

@@ -22,6 +22,7 @@ static const struct op_row {
 	[FSAL_DUMP] = { "dump", NULL, false },
 	[FSAL_LOAD] = { "load", "bytes", false },
 	[FSAL_EXPORT_ADD] = { "export-add", "id", true },
+	[FSAL_EXPORT_REMOVE] = { "export-remove", "id", false },
 	[FSAL_GRACE_START] = { "grace-start", "node_id", false },
 	[FSAL_GRACE_LIFT] = { "grace-lift", NULL, false },
 };
@@ -108,8 +109,12 @@ static void read_status(struct reader *r, struct fsal_answer *a)
 	text(r, "reason", a->u.status.reason);
 	text(r, "state_reason", a->u.status.state_reason);
 	a->u.status.in_grace = flag(r, "in_grace");
-	/* an older module has no word for it, and cannot */
-	a->u.status.can_load = json_object_get(r->obj, "can_load") && flag(r, "can_load");
+	a->u.status.has_load = json_object_get(r->obj, "can_load") != NULL;
+	if (!a->u.status.has_load)
+		return;
+	a->u.status.can_load = flag(r, "can_load");
+	if (json_object_get(r->obj, "load_reason"))
+		text(r, "load_reason", a->u.status.load_reason);
 }
 
 static void read_fields(struct reader *r, struct fsal_answer *a)
@@ -137,6 +142,7 @@ static void read_fields(struct reader *r, struct fsal_answer *a)
 	case FSAL_THAW:
 	case FSAL_LOAD:
 	case FSAL_EXPORT_ADD:
+	case FSAL_EXPORT_REMOVE:
 	case FSAL_OP_COUNT: break;
 	}
 }

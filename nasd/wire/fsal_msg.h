@@ -25,6 +25,7 @@ enum fsal_op {
 	FSAL_DUMP,        /* the answer's body is the state */
 	FSAL_LOAD,        /* number: bytes of state that follow the request */
 	FSAL_EXPORT_ADD,  /* number: the export's id; path: the file that has it */
+	FSAL_EXPORT_REMOVE, /* number: the export's id */
 	FSAL_GRACE_START, /* number: the node whose client records are taken over */
 	FSAL_GRACE_LIFT,
 	FSAL_OP_COUNT
@@ -45,8 +46,9 @@ struct fsal_answer {
 	int64_t run_us;            /* what it took the module; 0 when it does not say */
 	union {
 		struct {
-			bool ready, state_ready, can_load, gate_open, in_grace;
-			char reason[FSAL_TEXT_MAX], state_reason[FSAL_TEXT_MAX];
+			bool ready, state_ready, gate_open, in_grace;
+			bool has_load, can_load; /* an older module has no load; a server that serves can take none */
+			char reason[FSAL_TEXT_MAX], state_reason[FSAL_TEXT_MAX], load_reason[FSAL_TEXT_MAX];
 		} status;
 		struct {
 			bool drained;

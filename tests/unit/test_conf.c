@@ -308,6 +308,10 @@ START_TEST(ganesha)
 	check_has(text, "Name = NASD;\n\t\tFSAL {\n\t\t\tName = VFS;");
 	ck_assert_int_gt(ganesha_conf_no_export(text, sizeof(text)), 0);
 	check_has(text, "Export_Id = 65535;"); /* beyond what the schema takes */
+	ck_assert_int_gt(ganesha_conf_rehearsal("/r", text, sizeof(text)), 0);
+	check_has(text, "Export_Id = 65534;");
+	check_has(text, "Path = \"/r\";");
+	check_has(text, "Access_Type = NONE;");
 	ck_assert_int_gt(ganesha_conf_core(g, 0, &module, text, sizeof(text)), 0);
 	check_has(text, "NASD {\n\tSocket = \"/r/fsal.sock\";");
 	ck_assert_int_eq(ganesha_conf_core(g, 0, NULL, tiny, sizeof(tiny)), -ENOSPC);

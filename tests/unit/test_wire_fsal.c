@@ -33,6 +33,7 @@ START_TEST(requests)
 		{ { FSAL_LOAD, 123, NULL }, "{\"v\":1,\"op\":\"load\",\"bytes\":123}\n" },
 		{ { FSAL_EXPORT_ADD, 3, "/a \"b\"" },
 		  "{\"v\":1,\"op\":\"export-add\",\"id\":3,\"path\":\"/a \\\"b\\\"\"}\n" },
+		{ { FSAL_EXPORT_REMOVE, 3, NULL }, "{\"v\":1,\"op\":\"export-remove\",\"id\":3}\n" },
 		{ { FSAL_GRACE_START, 1, NULL }, "{\"v\":1,\"op\":\"grace-start\",\"node_id\":1}\n" },
 		{ { FSAL_GRACE_LIFT, 0, NULL }, "{\"v\":1,\"op\":\"grace-lift\"}\n" },
 	};
@@ -75,7 +76,10 @@ START_TEST(answers)
 	ck_assert_int_eq(decode(FSAL_STATUS, OK "," STATUS ",\"can_load\":true,\"novel\":[1]}", &a, &e), 0);
 	ck_assert(a.ok && a.u.status.ready && a.u.status.can_load && a.u.status.gate_open);
 	ck_assert_int_eq(decode(FSAL_STATUS, OK "," STATUS "}", &a, &e), 0); /* a module from before load */
-	ck_assert(a.ok && !a.u.status.can_load);
+	ck_assert(a.ok && !a.u.status.has_load && !a.u.status.can_load);
+	ck_assert_int_eq(decode(FSAL_STATUS, OK "," STATUS ",\"can_load\":false,\"load_reason\":\"in grace\"}", &a, &e), 0);
+	ck_assert(a.u.status.has_load && !a.u.status.can_load);
+	ck_assert_str_eq(a.u.status.load_reason, "in grace");
 	ck_assert_int_eq(decode(FSAL_DUMP, OK ",\"bytes\":9,\"clients\":2,\"opens\":3,\"locks\":1,\"run_us\":77}", &a, &e), 0);
 	ck_assert(a.bytes == 9 && a.u.dump.clients == 2 && a.run_us == 77);
 	ck_assert_int_eq(decode(FSAL_THAW, OK "}", &a, &e), 0);
