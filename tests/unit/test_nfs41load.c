@@ -503,7 +503,7 @@ START_TEST(options)
 	ck_assert_int_eq(load_options_parse(&opt, 11, good, message, sizeof(message)), 0);
 	ck_assert_uint_eq(opt.clients, 1000);
 	ck_assert_uint_eq(opt.renew_ns, 10 * SEC);
-	ck_assert_uint_eq(opt.timeout_ns, 15 * SEC);
+	ck_assert_uint_eq(opt.timeout_ns, 30 * SEC);
 	ck_assert_uint_eq(opt.files, 10000);
 	ck_assert_int_eq(load_options_parse(&opt, 11, few, message, sizeof(message)), -1);
 	few[10] = "4";

@@ -89,6 +89,6 @@ int load_options_parse(struct load_options *opt, int argc, char *const *argv, ch
 		return -1;
 	}
 	opt->renew_ns = renew_ms ? renew_ms * NS_PER_MS : lease_ms * NS_PER_MS / 3;
-	opt->timeout_ns = lease_ms * NS_PER_MS / 2;
+	opt->timeout_ns = lease_ms * NS_PER_MS;
 	return 0;
 }

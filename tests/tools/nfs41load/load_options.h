@@ -15,7 +15,7 @@ struct load_options {
 	unsigned opens;      /* of all clients together */
 	unsigned files;      /* they are of so many files */
 	uint64_t renew_ns;   /* a third of the lease, unless given */
-	uint64_t timeout_ns; /* a request that is not answered for so long: a new connection */
+	uint64_t timeout_ns; /* a request that is not answered for so long, a lease: a new connection */
 };
 
 /* 0, or -1 with the reason in message.  Strings in *opt point into argv. */

@@ -211,6 +211,21 @@ static bool serve(struct pool *p, struct connection *c, uint64_t now)
 	return true;
 }
 
+/* The times from here on are of a pool that holds everything; getting there is another story. */
+static void note_ready(struct pool *p, uint64_t now)
+{
+	bool all = p->shared.counts.holding == p->opt->opens;
+
+	for (unsigned i = 0; i < p->opt->clients; i++)
+		all &= p->connections[i].client.completed;
+	if (!all)
+		return;
+	report_ready(p, now);
+	memset(&p->total, 0, sizeof(p->total));
+	p->shared.counts.longest_recover_ns = p->shared.counts.longest_reclaim_ns = 0;
+	p->ready_said = true;
+}
+
 static bool serve_all(struct pool *p, uint64_t now)
 {
 	bool busy = false, checking = false;
@@ -225,17 +240,8 @@ static bool serve_all(struct pool *p, uint64_t now)
 		p->check_running = false;
 		report_check(p);
 	}
-	if (!p->ready_said && p->shared.counts.holding == p->opt->opens) {
-		bool all = true;
-
-		for (unsigned i = 0; i < p->opt->clients; i++)
-			all &= p->connections[i].client.completed;
-		if (all)
-			report_ready(p, now);
-		if (all) /* the times of getting there are another story */
-			memset(&p->total, 0, sizeof(p->total));
-		p->ready_said = all;
-	}
+	if (!p->ready_said)
+		note_ready(p, now);
 	return busy;
 }
 

@@ -4,7 +4,7 @@
  *
  * A connection that breaks is made anew at once, and then every 100 ms until it
  * is there; one attempt is given a second.  A request that is not answered for
- * half a lease ends its connection.
+ * a whole lease ends its connection.
  */
 #ifndef NFS41LOAD_POOL_H
 #define NFS41LOAD_POOL_H
