@@ -12,7 +12,7 @@
 #include "load.h"
 #include "msg.h"
 
-enum { TICK_MS = 50, LOAD_GATE_US = 600 * 1000000, SETTLE_US = 50000 };
+enum { TICK_MS = 50, LOAD_GATE_US = 600 * 1000000, SETTLE_US = 50000, ROOM_FDS = 16384 };
 
 static struct {
 	struct private_parts parts;
@@ -28,6 +28,7 @@ static struct {
 
 void commands_load(void)
 {
+	fds_make_room(ROOM_FDS);
 	fds_init(&commands.fds);
 	commands.ready = discover_code(&commands.parts, &commands.why) == 0 &&
 			 hooks_install(&commands.parts, &commands.why) == 0;

@@ -276,6 +276,8 @@ int discover_tables(struct private_parts *out, struct fault *fault)
 	if (ret == 0)
 		ret = find_table(&nfsd, "Unconfirmed Client ID", 0, &out->unconfirmed, fault);
 	if (ret == 0)
+		ret = find_table(&nfsd, "State ID Table", 0, &out->states, fault);
+	if (ret == 0)
 		ret = find_counters(&nfsd, out, fault);
 	out->took_us += clock_now_us() - start;
 	return ret;

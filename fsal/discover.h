@@ -29,7 +29,7 @@ struct private_parts {
 	struct gsh_dbus_method *add_export, *remove_export, *get_grace;
 	uint32_t *client_counter;             /* the last client id's: clientid_counter */
 	uint64_t *session_counter;            /* the last session id's: global_sequence */
-	struct hash_table *sessions, *unconfirmed;
+	struct hash_table *sessions, *unconfirmed, *states;
 	int64_t took_us;                      /* to find them */
 };
 

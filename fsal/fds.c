@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -25,6 +27,23 @@ struct fds_entry {
 	struct flock *locks;
 	size_t n_locks;
 };
+
+void fds_make_room(int n)
+{
+	struct rlimit limit;
+	int any, high;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	if ((rlim_t)n > limit.rlim_cur)
+		n = (int)limit.rlim_cur;
+	any = eventfd(0, EFD_CLOEXEC);
+	high = any < 0 || n < 1 ? -1 : fcntl(any, F_DUPFD_CLOEXEC, n - 1);
+	if (high >= 0)
+		close(high);
+	if (any >= 0)
+		close(any);
+}
 
 void fds_init(struct fds *f)
 {

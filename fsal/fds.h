@@ -33,6 +33,13 @@ struct fds {
 	size_t n, room;
 };
 
+/*
+ * Has the kernel's table of this process hold descriptors up to n (or to what the
+ * process may have). It grows by doubling, and each time a process with threads
+ * waits for an RCU grace period, some 10 ms: better at the start than in a load.
+ */
+void fds_make_room(int n);
+
 void fds_init(struct fds *f);
 
 /*

@@ -413,6 +413,27 @@ static size_t entries_of(const hash_table_t *table)
 	return n;
 }
 
+/*
+ * ganesha's hash of a state id is its counter (SAL/nfs4_state_id.c:238), which
+ * each client counts from 1: the first states of a thousand clients are a thousand
+ * equal hashes, looked through one by one, and a load would take the square of
+ * its clients. An empty table takes another hash, of all that an id is.
+ */
+static uint64_t hash_of_state(hash_parameter_t *parameter, struct gsh_buffdesc *key)
+{
+	uint32_t word[3]; /* counter of the client, epoch, counter */
+
+	(void)parameter;
+	memcpy(word, key->addr, sizeof(word));
+	return (uint64_t)word[0] << 32 | (word[1] ^ word[2]);
+}
+
+static void spread_states(hash_table_t *states)
+{
+	if (!entries_of(states))
+		states->parameter.hash_func_rbt = hash_of_state;
+}
+
 /* One process takes one state: ids of an earlier one may still be known to clients. */
 static bool loaded;
 
@@ -485,6 +506,7 @@ int load_state(const struct private_parts *parts, const char *text, size_t len,
 	*counts = l->counts;
 	if (ret == 0) {
 		loaded = true;
+		spread_states(parts->states);
 		ret = make_all(l, text, len, times, fault);
 		replay_end(&l->replay);
 	}
