@@ -287,6 +287,13 @@ probe_begin() { # NAME NODE PROBE-OPTION...
 	at_end "lab guest stop $name --kill; on $node rm -f /mnt/vm/$name"
 }
 
+# Creates, renames, unlinks and lists in a directory of the export, each exactly once.
+meta_begin() { # NAME NODE
+	lab guest probe start "$1" --on "$2" --meta "/mnt/vm/$1" --pace 20 >"$t_tmp/probe" 2>&1 ||
+		die "the probe $1 did not start: $(tail -n 3 "$t_tmp/probe")"
+	at_end "lab guest stop $1 --kill; on $2 rm -rf /mnt/vm/$1"
+}
+
 guest_begin() { # NAME NODE
 	lab guest start "$1" --on "$2" >"$t_tmp/guest" 2>&1 ||
 		die "the guest $1 did not start: $(tail -n 3 "$t_tmp/guest")"
@@ -336,6 +343,6 @@ percentiles() {
 		function at(p,   i) { i = int(p * NR + 0.999999); return v[i < 1 ? 1 : i] }
 		END {
 			if (!NR) { printf "%-28s none\n", name; exit }
-			printf "%-28s n %3d  min %s  median %s  p90 %s  max %s %s\n", name, NR, v[1], at(.5), at(.9), v[NR], unit
+			printf "%-28s n %3d  min %s  median %s  p90 %s  p99 %s  max %s %s\n", name, NR, v[1], at(.5), at(.9), at(.99), v[NR], unit
 		}'
 }

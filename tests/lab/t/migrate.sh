@@ -1,0 +1,111 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# N alternating switchovers in which the clients' state moves: a writing guest, a
+# client that holds POSIX locks, a stranger to the locks, and a client that creates,
+# renames and unlinks, whose requests must be executed exactly once. What the
+# clients send in the first four moves is captured: SEQUENCE on the sessions they
+# have, and nothing that a client says to a server that does not know it.
+#
+# usage: migrate.sh [N]   (default 20)
+# shellcheck source=tests/lab/t/functions.sh
+. "$(dirname "$(readlink -f "$0")")/functions.sh"
+# shellcheck source=tests/lab/t/moves.sh
+. "$t_dir/moves.sh"
+
+n=${1:-20}
+case $n in '' | *[!0-9]* | 0) die "usage: migrate.sh [N]" ;; esac
+captured=4
+
+# What "check" says of the clients' state, one line per node.
+client_state() {
+	ctl nas1 check "$(other "$(active)")" | sed -n 's/^ok  *client-state *//p'
+}
+state_moves() { [ "$(client_state | grep -c 'state moves')" = 2 ]; }
+
+capture_begin() {
+	local inner
+	read -r _ inner <"$LAB_STATE/sup.pid"
+	nsenter -t "$inner" -n tcpdump -i br-client -U -s 0 -w "$t_tmp/pcap" \
+		tcp port 2049 and host 10.77.1.100 >/dev/null 2>"$t_tmp/tcpdump.err" &
+	capture=$!
+	at_end "kill $capture"
+	sleep 0.5
+}
+
+# A client whose connection began before the capture shows from its next one on.
+recognised_at() { # ADDRESS
+	"$t_dir/fsal-wire.pl" "$t_tmp/pcap" "$1" 10.77.1.100 >"$t_tmp/wire"
+	! grep -E ' call .*(EXCHANGE_ID|CREATE_SESSION|BIND_CONN|RECLAIM_COMPLETE|OPEN/claim1|TEST_STATEID|DESTROY_)' "$t_tmp/wire" &&
+		[ "$(grep -c ' call .*SEQUENCE/' "$t_tmp/wire")" -gt "$captured" ]
+}
+sessions_of() { sed -n 's,.* call .*SEQUENCE/\([0-9a-f]*\)/.*,\1,p' "$t_tmp/wire" | sort -u | wc -l; }
+
+# Moves whose source handed the state over, and whose target loaded it.
+moved() {
+	local p
+	for p in $NODES; do
+		history_of "$p" | jq -r --arg p "$p" '.[] | .steps[] | select(.node == $p) |
+			select((.name == "gate" and (.message | test("^[0-9]+ client"))) or
+				(.name == "export" and (.message | test("clients. state loaded")))) | .name'
+	done | sort | uniq -c | awk '{ print $2, $1 }' | paste -sd' '
+}
+
+not_moved() {
+	local p
+	for p in $NODES; do
+		history_of "$p" | jq -r --arg p "$p" '.[] | .epoch as $e | .steps[] |
+			select(.node == $p and (.name == "gate" or .name == "export")) | "\($e) \(.name): \(.message)"'
+	done | sort -n
+}
+
+figures() {
+	local w
+	for w in guest client meta; do
+		switch_gaps $w >"$t_tmp/gaps.$w"
+		note "$(percentiles "$w, gap of a switchover" ms <"$t_tmp/gaps.$w")"
+		other_gaps $w >"$t_tmp/noise.$w"
+		note "$(percentiles "$w, gaps otherwise" ms <"$t_tmp/noise.$w")"
+	done
+	note "$(history_of nas1 | jq -r '.[] | .freeze_us / 1000 | floor' | percentiles "nasd's own freeze" ms)"
+	table_of_steps
+	note "figures of the guest: $(percentiles "gap" ms <"$t_tmp/gaps.guest")"
+}
+
+requires qemu-system-x86_64 tcpdump nsenter perl
+lab_begin
+is_settled || true
+state_moves || skip "clients reclaim here: $(client_state | grep -v 'state moves' | head -n 1)"
+guest_begin guest vnode2
+probe_begin client vnode3 --lock 0-99
+meta_begin meta vnode3
+thief_begin lock vnode2 /mnt/vm/client 0-99
+sampler_start
+moves_begin
+capture_begin
+start=$SECONDS
+for i in $(seq "$n"); do
+	move "$i" || break
+	[ "$i" != "$captured" ] || kill "$capture"
+done
+took=$((SECONDS - start))
+kill "$capture" 2>/dev/null
+is "$n switchovers done" "$(wc -l <"$t_tmp/moves")" "$n"
+is "the state moved in each" "$(moved)" "export $n gate $n" || true
+[ "$(moved)" = "export $n gate $n" ] || not_moved | sed 's/^/      /'
+for client in 10.77.1.22 10.77.1.23; do
+	check "$client went on with the session it had" recognised_at "$client"
+	is "$client had one session" "$(sessions_of)" 1
+done
+is "no server is in grace" "$(snap; st "$(active)" .groups[0].local.in_grace)" false
+check "no socket of an earlier server is left on either node" no_dead_sockets
+check "at no time both nodes had anything" sampler_overlaps 0
+sampler_stop
+thief=$(thief_end lock vnode2) || true
+is "nobody else got the lock" "$(jq -r .stolen <<<"$thief")" 0
+is "its attempts met no error" "$(jq -r .errors <<<"$thief")" 0
+check "the guest: no error, no bad block" lab guest stop guest
+check "the client: no error, no bad block, no lost lock" lab guest probe stop client
+check "the metadata client: each operation once" lab guest probe stop meta
+note "$n switchovers in $took s"
+figures
+t_end
