@@ -391,6 +391,29 @@ START_TEST(reclaiming)
 }
 END_TEST
 
+/* A stop does not wait for what is to be tried again later. */
+START_TEST(ending_early)
+{
+	set_up();
+	files[1].locked = false;
+	shared.counts.holding = 1;
+	c.phase = CLIENT_LOCK;
+	c.at = 1;
+	c.due_ns = now;
+	ask(CLIENT_LOCK);
+	begin_in_session(10010, 3);
+	put_result(OP_PUTFH, 0);
+	put_result(OP_LOCK, 10010);
+	answer();
+	ck_assert_uint_eq(shared.counts.errors, 1);
+	ck_assert(!client_ask(&c, now));
+	shared.stopping = true;
+	client_stop(&c, now);
+	ask(CLIENT_CLOSE);
+	ck_assert_uint_eq(c.at, 0);
+}
+END_TEST
+
 /* The server lost the session, but knows the client: nothing is reclaimed. */
 START_TEST(kept)
 {
@@ -528,6 +551,7 @@ int main(void)
 	tcase_add_test(tc, renewing);
 	tcase_add_test(tc, surviving);
 	tcase_add_test(tc, reclaiming);
+	tcase_add_test(tc, ending_early);
 	tcase_add_test(tc, kept);
 	tcase_add_test(tc, checking_and_ending);
 	tcase_add_test(tc, nonsense);

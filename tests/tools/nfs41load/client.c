@@ -491,7 +491,7 @@ void client_check(struct client *c, uint64_t now_ns)
 void client_stop(struct client *c, uint64_t now_ns)
 {
 	/* What is under way is ended first; without a session there is nothing to end. */
-	if (c->phase == CLIENT_STEADY && !c->pending)
+	if (!c->pending && (c->phase == CLIENT_STEADY || c->phase == CLIENT_OPEN || c->phase == CLIENT_LOCK))
 		settle(c, now_ns);
 	else if (!c->had_state && !c->pending)
 		enter(c, CLIENT_DONE, CLIENT_NEVER);
