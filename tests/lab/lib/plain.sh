@@ -23,7 +23,7 @@ drbd_first_time() {
 			drbdadm new-current-uuid --clear-bitmap r0
 		until_drbd ds:UpToDate/UpToDate
 		drbdadm primary r0
-		mkfs.ext4 -q -F -m 0 -N 4096 -J size=8 -L vmstore -U "$1" \
+		mkfs.ext4 -q -F -m 0 -N 16384 -J size=8 -L vmstore -U "$1" \
 			-E nodiscard,lazy_itable_init=0,lazy_journal_init=0 /dev/drbd0
 		drbdadm secondary r0' sh "$FS_UUID" ||
 		die "DRBD's first start failed (lab log nas1, lab log nas2)"
