@@ -169,5 +169,6 @@ clean:
 	rm -rf $(B) build-asan build-clang
 
 -include fsal/build.mk
+-include fence/build.mk
 -include tests/tools/nfs41load/build.mk
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
