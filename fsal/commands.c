@@ -45,6 +45,7 @@ void commands_started(void)
 	commands.state_ready = discover_tables(&commands.parts, &commands.state_why) == 0;
 	if (!commands.state_ready)
 		LogWarn(COMPONENT_FSAL, "NASD: no state, because: %s", commands.state_why.text);
+	discover_map_code();
 }
 
 int commands_tick(void)

@@ -172,16 +172,19 @@ static nfs_client_id_t *find_client(hash_table_t *table, clientid4 id)
 static int make_session(struct loading *l, const struct state_session_row *s, uint64_t counter,
 			struct fault *fault)
 {
+	struct glist_head *sessions = &l->client->cid_cb.v41.cb_session_list;
 	int ret;
 
 	__atomic_store_n(l->parts->session_counter, counter - 1, __ATOMIC_SEQ_CST);
 	ret = replay_create_session(&l->replay, l->client, s, fault);
 	if (ret < 0)
 		return ret;
-	/* a new one is the first of the list (nfs4_op_create_session.c:353) */
-	l->session = glist_first_entry(&l->client->cid_cb.v41.cb_session_list, nfs41_session_t, session_link);
+	/* a new one is the first of the list (nfs4_op_create_session.c:353), and so the
+	 * rows come newest first */
+	l->session = glist_first_entry(sessions, nfs41_session_t, session_link);
 	if (!l->session || counter_of_session((const unsigned char *)l->session->session_id) != counter)
 		return fault_set(fault, EIO, "the new session has another id");
+	glist_move_tail(sessions, &l->session->session_link);
 	return 0;
 }
 

@@ -35,6 +35,8 @@ static int set_addresses(struct replay *r, const struct state_client_row *row, s
 	struct sockaddr_in *v4 = (struct sockaddr_in *)&r->xprt.xp_remote.ss;
 	struct sockaddr_in *local = (struct sockaddr_in *)&r->xprt.xp_local.ss;
 
+	r->xprt.xp_remote.nb.buf = &r->xprt.xp_remote.ss;
+	r->xprt.xp_remote.nb.len = sizeof(r->xprt.xp_remote.ss);
 	local->sin_family = AF_INET;
 	local->sin_addr.s_addr = htonl(row->server_addr);
 	if (inet_pton(AF_INET6, row->address, &v6->sin6_addr) == 1) {

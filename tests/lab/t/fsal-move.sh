@@ -66,8 +66,9 @@ out_of_grace() { ask "$1" grace-lift status >"$t_tmp/answers" && [ "$(field 1 in
 # ---- a move
 
 source_side() { # NODE
-	ask "$1" "gate reopen_ms=30000" "drain timeout_ms=100" dump commit >"$t_tmp/gone" 2>"$t_tmp/state"
+	ask "$1" "gate reopen_ms=30000" "drain timeout_ms=100" dump >"$t_tmp/gone" 2>"$t_tmp/state"
 	[ "$(jq -rs 'map(.ok) | all' "$t_tmp/gone")" = true ] || die "no dump on $1: $(cat "$t_tmp/gone")"
+	ask "$1" commit >/dev/null || die "no commit on $1"
 	on "$1" sh -c "ip addr del $float/24 dev vec0
 		/lab/fsal-tcp.pl abandon \$(cat /run/g.pid) 2049
 		kill -9 \$(cat /run/g.pid)
@@ -238,4 +239,38 @@ verifier() { sed -n 2p "$1" | cut -d' ' -f5; }
 is "the write verifier went with the move" "$(verifier "$t_tmp/state")" "$(verifier "$t_tmp/before")"
 check "and is another one after the crash" test "$(verifier "$t_tmp/after")" != "$(verifier "$t_tmp/before")"
 on vnode3 kill "$waiter" || true
+
+# ---- texts that are not as a dump writes them
+on vnode3 umount -l /mnt/x || true
+on nas2 sh -c "ip addr del $float/24 dev vec0; kill -9 \$(cat /run/g.pid); while ! umount /srv/x 2>/dev/null; do sleep 0.01; done; sync"
+ask nas1 "run echo 3 >/proc/sys/vm/drop_caches; mount -o loop /lab/x.img /srv/x" "export-add id=1 path=/lab/g1.conf" \
+	>"$t_tmp/answers" || die "no service on nas1"
+
+variant() { # NAME AWK-PROGRAM: of the last state, its end counted anew
+	awk "$2"' /^end / { next } { print; n++ } END { print "end " n }' "$t_tmp/state" >"$(node nas1)/$1"
+}
+refused() { # NAME REPLACE WHAT
+	ask nas1 "load /lab/$1" status >"$t_tmp/answers"
+	is "refused: $3" "$(field 0 ok) $(field 0 replace)" "false $2"
+	note "$(field 0 error)"
+}
+variant epoch '/^server / { $2++ }'
+variant export '/^open / && !done { sub(/^43000001/, "43000002", $4); done = 1 }'
+variant stale '/^open / && !done { sub(/........$/, "ffffff7f", $4); done = 1 }'
+variant counter '/^server / { $3 = 0 }'
+variant twice '/^client / && !done { print; n++; done = 1 }'
+variant bare '/^session / { next } /^lock / { print $1, $2, $3, $4, $5, $6, 0; n++; next }'
+refused epoch false "ids of another epoch"
+refused export false "a file of an export that is not here"
+refused stale false "a file that is gone"
+refused counter false "ids that the source has not counted"
+is "nothing has changed" "$(field 1 can_load) $(field 1 gate)" "true open"
+refused twice true "a client twice"
+is "it serves nobody any more" "$(field 1 can_load) $(field 1 gate)" "false committed"
+on nas1 sh -c 'kill -9 $(cat /run/g.pid)'
+standby nas1
+ask nas1 "export-add id=1 path=/lab/g1.conf" "load /lab/bare" "gate reopen_ms=5000" dump thaw >"$t_tmp/answers" 2>"$t_tmp/after"
+is "clients without sessions, lock owners without locks" "$(field 1 ok) $(field 1 error)" "true null"
+is "come out as they went in" "$(grep -v '^server' "$t_tmp/after" | sort)" "$(grep -v '^server' "$(node nas1)/bare" | sort)"
+is "and no lock is held" "$(on nas1 /lab/fsal-lock.pl probe /srv/x/locked)" free
 t_end
