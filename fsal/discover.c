@@ -239,7 +239,7 @@ static int find_methods(struct library *lib, struct private_parts *out, struct f
  * The counters that ids are made of, by the code that makes them. Which they are
  * is checked by each id that is made of them when state is loaded (load.c).
  *
- * new_clientid (SAL/nfs4_clientid.c:1163): lea; mov $1,%edx; lock xadd %edx,(%rax);
+ * new_clientid (SAL/nfs4_clientid.c:1295): lea; mov $1,%edx; lock xadd %edx,(%rax);
  * mov nfs_ServerEpoch@GOT,%rax; mov (%rax),%rax; shl $32,%rax
  * nfs41_Build_sessionid (SAL/nfs41_session_id.c:252): lea; mov $1,%eax;
  * lock xadd %rax,(%rdx); pxor %xmm0,%xmm0; movups %xmm0,(%rsi); add $1,%rax

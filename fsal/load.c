@@ -118,7 +118,7 @@ static int check_session(void *data, const struct state_session_row *s, struct f
 	if (!of_client(l, s->id) || !counter_of_session(s->id) ||
 	    counter_of_session(s->id) > l->server.session_counter)
 		return refused(l, "session", l->counts.sessions, "an id that is not the client's", fault);
-	/* nfs4_op_create_session.c:338 */
+	/* nfs4_op_create_session.c:358 */
 	if (s->n_slots != s->fore[5] || s->n_slots > nfs_param.nfsv4_param.nb_slots)
 		return refused(l, "session", l->counts.sessions,
 			       "more slots than there are here (Slot_Table_Size)", fault);
@@ -179,7 +179,7 @@ static int make_session(struct loading *l, const struct state_session_row *s, ui
 	ret = replay_create_session(&l->replay, l->client, s, fault);
 	if (ret < 0)
 		return ret;
-	/* a new one is the first of the list (nfs4_op_create_session.c:353), and so the
+	/* a new one is the first of the list (nfs4_op_create_session.c:372), and so the
 	 * rows come newest first */
 	l->session = glist_first_entry(sessions, nfs41_session_t, session_link);
 	if (!l->session || counter_of_session((const unsigned char *)l->session->session_id) != counter)
@@ -417,7 +417,7 @@ static size_t entries_of(const hash_table_t *table)
 }
 
 /*
- * ganesha's hash of a state id is its counter (SAL/nfs4_state_id.c:238), which
+ * ganesha's hash of a state id is its counter (SAL/nfs4_state_id.c:265), which
  * each client counts from 1: the first states of a thousand clients are a thousand
  * equal hashes, looked through one by one, and a load would take the square of
  * its clients. An empty table takes another hash, of all that an id is.

@@ -201,7 +201,7 @@ int replay_file(struct replay *r, const struct state_bytes *handle, struct fault
 	return ret;
 }
 
-/* A new state is the last one of its export (SAL/nfs4_state.c:190). */
+/* A new state is the last one of its export (SAL/nfs4_state.c:204). */
 static int newest_state(const unsigned char other[STATE_OTHER], state_t **state, struct fault *fault)
 {
 	state_t *s = glist_last_entry(&op_ctx->ctx_export->exp_state_list, state_t, state_export_list);
@@ -282,7 +282,7 @@ int replay_lock_nothing(struct replay *r, nfs41_session_t *session, const struct
 	nfsstat4 status = run_lock(r, session, row, &byte, true);
 	int ret;
 
-	/* the open is for writing only; nothing has been made (nfs4_op_lock.c:390) */
+	/* the open is for writing only; nothing has been made (nfs4_op_lock.c:457) */
 	if (status == NFS4ERR_OPENMODE) {
 		byte.write = true;
 		status = run_lock(r, session, row, &byte, true);
