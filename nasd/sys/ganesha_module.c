@@ -163,6 +163,8 @@ void ganesha_module_look(struct ganesha *g, struct ganesha_module *out)
 		snprintf(out->reason, sizeof(out->reason), "this module cannot load a state");
 	else if (g->phase == PHASE_WARM && !a.u.status.can_load)
 		snprintf(out->reason, sizeof(out->reason), "%.159s", a.u.status.load_reason);
+	else if (g->phase != PHASE_WARM && a.u.status.in_grace)
+		snprintf(out->reason, sizeof(out->reason), "in grace: clients have yet to reclaim");
 	out->moves = !out->reason[0];
 }
 
