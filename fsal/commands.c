@@ -186,6 +186,7 @@ static void say_counts(json_t *fields, const struct state_counts *n)
 {
 	json_object_set_new(fields, "clients", json_integer((json_int_t)n->clients));
 	json_object_set_new(fields, "sessions", json_integer((json_int_t)n->sessions));
+	json_object_set_new(fields, "replies", json_integer((json_int_t)n->replies));
 	json_object_set_new(fields, "opens", json_integer((json_int_t)n->opens));
 	json_object_set_new(fields, "locks", json_integer((json_int_t)n->locks));
 	json_object_set_new(fields, "ranges", json_integer((json_int_t)n->ranges));

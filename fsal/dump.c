@@ -9,6 +9,7 @@
 #include "export_mgr.h"
 #include "ganesha_api.h"
 #include "nfs_file_handle.h"
+#include "reply.h"
 #include "verifier.h"
 
 _Static_assert(OTHERSIZE == STATE_OTHER, "the other part of a stateid");
@@ -21,6 +22,7 @@ struct dumping {
 	uint32_t *slots;            /* STATE_SLOTS_MAX */
 	struct state_range *ranges; /* of the lock that is being written */
 	size_t room;
+	unsigned char reply[STATE_REPLY_MAX];
 };
 
 static struct state_bytes bytes_of(const void *p, size_t len)
@@ -167,6 +169,18 @@ static void copy_attrs(uint32_t to[STATE_ATTRS], const channel_attrs4 *a)
 	to[5] = a->ca_maxrequests;
 }
 
+/* What cannot be carried is not there to be asked for again. */
+static void dump_replies(struct dumping *d, const nfs41_session_t *session)
+{
+	for (uint32_t i = 0; i < session->nb_slots; i++) {
+		const struct COMPOUND4res_extended *reply = session->fc_slots[i].cached_result;
+		size_t len = reply ? reply_encode(reply, d->reply, sizeof(d->reply)) : 0;
+
+		if (len)
+			state_put_reply(d->text, &(struct state_reply_row){i, bytes_of(d->reply, len)});
+	}
+}
+
 static int dump_session(struct dumping *d, const nfs41_session_t *session)
 {
 	struct state_session_row s = {
@@ -183,6 +197,7 @@ static int dump_session(struct dumping *d, const nfs41_session_t *session)
 	for (size_t i = 0; i < s.n_slots; i++)
 		d->slots[i] = session->fc_slots[i].sequence;
 	state_put_session(d->text, &s);
+	dump_replies(d, session);
 	return 0;
 }
 

@@ -9,6 +9,7 @@
 #include "admin.h"
 #include "clock.h"
 #include "replay.h"
+#include "reply.h"
 #include "verifier.h"
 
 /*
@@ -31,6 +32,7 @@ struct loading {
 	nfs_client_id_t *client;     /* NULL: none yet */
 	nfs41_session_t *session;    /* one of its; NULL: none yet */
 	size_t n_sessions;           /* rows */
+	size_t n_slots;              /* of the last session row */
 	CREATE_SESSION4res answer;   /* to its newest session */
 	bool changed;
 };
@@ -115,6 +117,7 @@ static int check_session(void *data, const struct state_session_row *s, struct f
 	struct loading *l = data;
 
 	l->counts.sessions++;
+	l->n_slots = s->n_slots;
 	if (!of_client(l, s->id) || !counter_of_session(s->id) ||
 	    counter_of_session(s->id) > l->server.session_counter)
 		return refused(l, "session", l->counts.sessions, "an id that is not the client's", fault);
@@ -122,6 +125,21 @@ static int check_session(void *data, const struct state_session_row *s, struct f
 	if (s->n_slots != s->fore[5] || s->n_slots > nfs_param.nfsv4_param.nb_slots)
 		return refused(l, "session", l->counts.sessions,
 			       "more slots than there are here (Slot_Table_Size)", fault);
+	return 0;
+}
+
+static int check_reply(void *data, const struct state_reply_row *y, struct fault *fault)
+{
+	struct COMPOUND4res_extended *reply = reply_decode(y->xdr.bytes, y->xdr.len);
+	struct loading *l = data;
+
+	l->counts.replies++;
+	if (!reply || y->slot >= l->n_slots) {
+		if (reply)
+			reply_free(reply);
+		return refused(l, "reply", l->counts.replies, "not a reply, or no such slot", fault);
+	}
+	reply_free(reply);
 	return 0;
 }
 
@@ -154,7 +172,9 @@ static int check_lock(void *data, const struct state_lock_row *k, struct fault *
 	return 0;
 }
 
-static const struct state_sink check_sink = {check_server, check_client, check_session, check_open, check_lock};
+static const struct state_sink check_sink = {
+	check_server, check_client, check_session, check_reply, check_open, check_lock,
+};
 
 /* ---- second: clients, sessions, opens */
 
@@ -293,6 +313,24 @@ static int make_one_session(void *data, const struct state_session_row *s, struc
 	return 0;
 }
 
+static int make_reply(void *data, const struct state_reply_row *y, struct fault *fault)
+{
+	struct loading *l = data;
+	struct COMPOUND4res_extended *reply = reply_decode(y->xdr.bytes, y->xdr.len);
+
+	l->counts.replies++;
+	if (!reply) {
+		fault_set(fault, EPROTO, "not a reply");
+		return failed(l, "reply", l->counts.replies, fault);
+	}
+	if (l->session->fc_slots[y->slot].cached_result) {
+		fault_set(fault, EPROTO, "the second one of slot %u", y->slot);
+		return failed(l, "reply", l->counts.replies, fault);
+	}
+	l->session->fc_slots[y->slot].cached_result = reply;
+	return 0;
+}
+
 static int make_open(void *data, const struct state_open_row *o, struct fault *fault)
 {
 	struct loading *l = data;
@@ -335,7 +373,7 @@ static int make_empty_lock(void *data, const struct state_lock_row *k, struct fa
 }
 
 static const struct state_sink make_sink = {
-	make_server, make_client, make_one_session, make_open, make_empty_lock,
+	make_server, make_client, make_one_session, make_reply, make_open, make_empty_lock,
 };
 
 /* ---- third: locks */

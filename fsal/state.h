@@ -11,6 +11,7 @@
  *     server EPOCH CLIENT-COUNTER SESSION-COUNTER WRITE-VERIFIER
  *     client ID VERIFIER OWNER MINOR PNFS SERVER-ADDR CREATE-SEQ UID GID COUNTER COMPLETE RECLAIM ADDRESS
  *     session ID 6-FORE-ATTRS 6-BACK-ATTRS CB-PROGRAM N-SLOTS SEQUENCE...
+ *     reply SLOT XDR                (of that session, kept for its slot)
  *     open OWNER OTHER HANDLE SEQID ACCESS DENY ACCESS-PREV DENY-PREV
  *     lock OWNER OTHER HANDLE OPEN-OTHER SEQID N-RANGES {WRITE START LENGTH}...
  */
@@ -33,6 +34,7 @@ enum {
 	STATE_SLOTS_MAX = 1024,
 	STATE_RANGES_MAX = 65536,
 	STATE_ADDRESS_MAX = 64,
+	STATE_REPLY_MAX = 16384,
 };
 
 struct state_bytes {
@@ -63,6 +65,11 @@ struct state_session_row {
 	const uint32_t *slots; /* the sequence id of each */
 };
 
+struct state_reply_row {
+	uint32_t slot;
+	struct state_bytes xdr; /* of a COMPOUND4res */
+};
+
 struct state_open_row {
 	struct state_bytes owner, handle;
 	unsigned char other[STATE_OTHER];
@@ -83,7 +90,7 @@ struct state_lock_row {
 };
 
 struct state_counts {
-	size_t clients, sessions, opens, locks, ranges;
+	size_t clients, sessions, replies, opens, locks, ranges;
 };
 
 /* ---- writing. Memory that is lacking is noted, and told by state_end. */
@@ -97,6 +104,7 @@ struct state_text {
 void state_begin(struct state_text *t, const struct state_server_row *s);
 void state_put_client(struct state_text *t, const struct state_client_row *c);
 void state_put_session(struct state_text *t, const struct state_session_row *s);
+void state_put_reply(struct state_text *t, const struct state_reply_row *r);
 void state_put_open(struct state_text *t, const struct state_open_row *o);
 void state_put_lock(struct state_text *t, const struct state_lock_row *l);
 int state_end(struct state_text *t, struct fault *fault);
@@ -108,6 +116,7 @@ struct state_sink {
 	int (*server)(void *data, const struct state_server_row *s, struct fault *fault);
 	int (*client)(void *data, const struct state_client_row *c, struct fault *fault);
 	int (*session)(void *data, const struct state_session_row *s, struct fault *fault);
+	int (*reply)(void *data, const struct state_reply_row *r, struct fault *fault);
 	int (*open)(void *data, const struct state_open_row *o, struct fault *fault);
 	int (*lock)(void *data, const struct state_lock_row *l, struct fault *fault);
 };

@@ -19,7 +19,7 @@ struct reading {
 	bool ended;
 	unsigned kind; /* of the last line: what may follow it */
 	/* what lines are read into */
-	unsigned char owner[STATE_OWNER_MAX], handle[STATE_HANDLE_MAX];
+	unsigned char owner[STATE_OWNER_MAX], handle[STATE_HANDLE_MAX], reply[STATE_REPLY_MAX];
 	uint32_t slots[STATE_SLOTS_MAX];
 	struct state_range *ranges;
 	size_t room; /* of ranges: most locks have few */
@@ -177,6 +177,16 @@ static int read_session(struct reading *r, struct words *w, struct fault *fault)
 	return r->sink->session ? r->sink->session(r->data, &s, fault) : 0;
 }
 
+static int read_reply(struct reading *r, struct words *w, struct fault *fault)
+{
+	struct state_reply_row y = {.slot = next_u32(w)};
+
+	y.xdr = next_bytes(w, r->reply, sizeof(r->reply));
+	if (!whole(w))
+		return malformed(r, fault);
+	return r->sink->reply ? r->sink->reply(r->data, &y, fault) : 0;
+}
+
 static int read_open(struct reading *r, struct words *w, struct fault *fault)
 {
 	struct state_open_row o = {.owner = next_bytes(w, r->owner, sizeof(r->owner))};
@@ -247,8 +257,9 @@ static int read_end(struct reading *r, struct words *w, struct fault *fault)
 /* ---- the text */
 
 #define AFTER(kind) (1U << (kind))
-enum { K_START, K_HEAD, K_SERVER, K_CLIENT, K_SESSION, K_OPEN, K_LOCK, K_END };
-#define ANY_OF_A_CLIENT (AFTER(K_CLIENT) | AFTER(K_SESSION) | AFTER(K_OPEN) | AFTER(K_LOCK))
+enum { K_START, K_HEAD, K_SERVER, K_CLIENT, K_SESSION, K_REPLY, K_OPEN, K_LOCK, K_END };
+#define BEFORE_OPENS (AFTER(K_CLIENT) | AFTER(K_SESSION) | AFTER(K_REPLY))
+#define ANY_OF_A_CLIENT (BEFORE_OPENS | AFTER(K_OPEN) | AFTER(K_LOCK))
 
 static const struct line_row {
 	const char *word;
@@ -259,8 +270,9 @@ static const struct line_row {
 	[K_HEAD] = {"nasd-state", AFTER(K_START), read_head},
 	[K_SERVER] = {"server", AFTER(K_HEAD), read_server},
 	[K_CLIENT] = {"client", AFTER(K_SERVER) | ANY_OF_A_CLIENT, read_client},
-	[K_SESSION] = {"session", AFTER(K_CLIENT) | AFTER(K_SESSION), read_session},
-	[K_OPEN] = {"open", AFTER(K_CLIENT) | AFTER(K_SESSION) | AFTER(K_OPEN), read_open},
+	[K_SESSION] = {"session", BEFORE_OPENS, read_session},
+	[K_REPLY] = {"reply", AFTER(K_SESSION) | AFTER(K_REPLY), read_reply},
+	[K_OPEN] = {"open", BEFORE_OPENS | AFTER(K_OPEN), read_open},
 	[K_LOCK] = {"lock", AFTER(K_OPEN) | AFTER(K_LOCK), read_lock},
 	[K_END] = {"end", AFTER(K_SERVER) | ANY_OF_A_CLIENT, read_end},
 };

@@ -113,6 +113,14 @@ void state_put_session(struct state_text *t, const struct state_session_row *s)
 	t->counts.sessions++;
 }
 
+void state_put_reply(struct state_text *t, const struct state_reply_row *r)
+{
+	put(t, "reply %" PRIu32, r->slot);
+	put_hex(t, r->xdr.bytes, r->xdr.len);
+	end_line(t);
+	t->counts.replies++;
+}
+
 void state_put_open(struct state_text *t, const struct state_open_row *o)
 {
 	const uint32_t numbers[] = {o->seqid, o->access, o->deny, o->access_prev, o->deny_prev};

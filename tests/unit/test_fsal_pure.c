@@ -380,6 +380,7 @@ static const struct state_session_row a_session = {
 	.id = "0123456789abcde", .fore = {0, 1, 2, 3, 4, 5}, .back = {6, 7, 8, 9, 10, 11},
 	.cb_program = 0x40000000, .n_slots = 3, .slots = sequences,
 };
+static const struct state_reply_row a_reply = {.slot = 2, .xdr = {(const unsigned char *)"reply", 5}};
 static const struct state_open_row an_open = {
 	.owner = {(const unsigned char *)"o", 1}, .handle = {(const unsigned char *)"handle", 6},
 	.other = "other-other", .seqid = 3, .access = 3, .deny = 0, .access_prev = 0xa, .deny_prev = 2,
@@ -401,6 +402,8 @@ static void write_example(struct state_text *t)
 
 	state_begin(t, &a_server);
 	state_put_client(t, &a_client);
+	state_put_session(t, &a_session);
+	state_put_reply(t, &a_reply);
 	state_put_session(t, &a_session);
 	state_put_open(t, &an_open);
 	state_put_lock(t, &a_lock);
@@ -428,6 +431,12 @@ static int again_session(void *t, const struct state_session_row *s, struct faul
 	state_put_session(t, s);
 	return 0;
 }
+static int again_reply(void *t, const struct state_reply_row *r, struct fault *f)
+{
+	(void)f;
+	state_put_reply(t, r);
+	return 0;
+}
 static int again_open(void *t, const struct state_open_row *o, struct fault *f)
 {
 	(void)f;
@@ -439,7 +448,7 @@ static int again_lock(void *t, const struct state_lock_row *l, struct fault *f)
 	return l->seqid == 77 ? fault_set(f, ENOLCK, "no") : (state_put_lock(t, l), 0);
 }
 
-static const struct state_sink again = {again_server, again_client, again_session, again_open, again_lock};
+static const struct state_sink again = {again_server, again_client, again_session, again_reply, again_open, again_lock};
 static const struct state_sink nothing;
 
 START_TEST(state_round_trip)
@@ -527,6 +536,13 @@ START_TEST(state_refused)
 	state_put_lock(&t, &l);
 	ck_assert_int_eq(state_end(&t, &f), 0);
 	ck_assert_int_eq(state_read(t.text, t.len, &again, &into, &f), -ENOLCK);
+	state_free(&t);
+	/* a reply without a session */
+	state_begin(&t, &a_server);
+	state_put_client(&t, &a_client);
+	state_put_reply(&t, &a_reply);
+	ck_assert_int_eq(state_end(&t, &f), 0);
+	ck_assert_int_eq(state_read(t.text, t.len, &nothing, NULL, &f), -EPROTO);
 	state_free(&t);
 	/* a lock without an open */
 	state_begin(&t, &a_server);

@@ -6,6 +6,8 @@
 # off, connections abandoned, ganesha killed, umount; mount, export-add, load,
 # address on, announced, tickles. What the clients then send is captured on the
 # lab's client bridge: SEQUENCE on their old sessions, and nothing that reclaims.
+# Then moves in which the source's last replies are lost, a crash of a server that
+# was loaded, and texts that must be refused.
 # usage: fsal-move.sh
 # shellcheck source=tests/lab/t/functions.sh
 # shellcheck disable=SC2016 # what nodes expand
@@ -65,8 +67,16 @@ out_of_grace() { ask "$1" grace-lift status >"$t_tmp/answers" && [ "$(field 1 in
 
 # ---- a move
 
+# lose=1: what the source executes before its gate is closed, it cannot answer.
+lose=
 source_side() { # NODE
-	ask "$1" "gate reopen_ms=30000" "drain timeout_ms=100" dump >"$t_tmp/gone" 2>"$t_tmp/state"
+	local ms=100
+	if [ -n "$lose" ]; then
+		lab cut "$1" client out || die "cut"
+		ms=0
+		sleep 0.5
+	fi
+	ask "$1" "gate reopen_ms=30000" "drain timeout_ms=$ms" dump >"$t_tmp/gone" 2>"$t_tmp/state"
 	[ "$(jq -rs 'map(.ok) | all' "$t_tmp/gone")" = true ] || die "no dump on $1: $(cat "$t_tmp/gone")"
 	ask "$1" commit >/dev/null || die "no commit on $1"
 	on "$1" sh -c "ip addr del $float/24 dev vec0
@@ -74,10 +84,12 @@ source_side() { # NODE
 		kill -9 \$(cat /run/g.pid)
 		while ! umount /srv/x 2>/dev/null; do sleep 0.01; done
 		sync" >"$t_tmp/peers" || die "$1 did not let go"
+	[ -z "$lose" ] || lab heal "$1" client || die "heal"
 }
 
 target_side() { # NODE
-	cp "$t_tmp/state" "$(node "$1")/state"
+	awk -v without="$without" '$1 == "end" { print "end " n; next } $1 != without { print; n++ }' \
+		"$t_tmp/state" >"$(node "$1")/state"
 	ask "$1" "run echo 3 >/proc/sys/vm/drop_caches; mount -o loop /lab/x.img /srv/x" \
 		"export-add id=1 path=/lab/g1.conf" "load /lab/state" status \
 		"run ip addr add $float/24 dev vec0; arping -q -c 1 -U -I vec0 $float >/dev/null 2>&1 &" \
@@ -86,6 +98,8 @@ target_side() { # NODE
 
 came() { jq -rs ".[$1].$2" "$t_tmp/come"; }
 
+# A text that the target gets instead: what it takes out of the source's.
+without=
 moves=0
 move() { # FROM TO
 	moves=$((moves + 1))
@@ -94,8 +108,8 @@ move() { # FROM TO
 	moved_at=$(date +%s.%N)
 	target_side "$2"
 	is "move $moves, $1 to $2: the state is loaded" "$(came 2 ok) $(came 2 error)" "true null"
-	is "move $moves: all of it" "$(jq -c '[.clients, .sessions, .opens, .locks, .ranges]' <<<"$(sed -n 3p "$t_tmp/come")")" \
-		"$(jq -c 'select(.bytes != null) | [.clients, .sessions, .opens, .locks, .ranges]' "$t_tmp/gone")"
+	[ -n "$without" ] || is "move $moves: all of it" "$(jq -c '[.clients, .sessions, .replies, .opens, .locks, .ranges]' <<<"$(sed -n 3p "$t_tmp/come")")" \
+		"$(jq -c 'select(.bytes != null) | [.clients, .sessions, .replies, .opens, .locks, .ranges]' "$t_tmp/gone")"
 	note "$(jq -c 'select(.bytes != null) | {clients, opens, locks, dump_us: .run_us}' "$t_tmp/gone") load $(jq -c "select(.check_us != null) | [.run_us, .check_us, .make_us, .lock_us]" "$t_tmp/come") us, export-add $(came 1 run_us) us"
 	is "move $moves: each client's recovery record, once" "$(records "$2")" "$(cat "$t_tmp/records")"
 	is "move $moves: no second load" "$(came 3 can_load)" false
@@ -119,7 +133,7 @@ check_wire() { # SINCE-SECONDS WHAT
 	is "$2: nothing that reclaims" "$(grep ' call ' "$t_tmp/since" | grep -E "$reclaiming" | head -n 3)" ""
 	is "$2: each compound begins with SEQUENCE" "$(grep ' call ' "$t_tmp/since" | grep -cv ' SEQUENCE/')" 0
 	is "$2: one session" "$(sed -n 's|.* call .* SEQUENCE/\([0-9a-f]*\)/.*|\1|p' "$t_tmp/since" | sort -u | wc -l)" 1
-	is "$2: no status flag, no error" "$(grep ' reply ' "$t_tmp/since" | grep -Ev ' (0|10008) SEQUENCE/flags0 ' | head -n 3)" ""
+	is "$2: no status flag, no error" "$(grep ' reply ' "$t_tmp/since" | grep -Ev ' (0|10008) SEQUENCE/flags0( |$)' | head -n 3)" ""
 	is "$2: one write verifier" "$(grep -Eo ' (WRITE|COMMIT)/[0-9a-f]+' "$t_tmp/since" | cut -d/ -f2 | sort -u | wc -l)" 1
 	note "$2: connections $(awk '{ print $3 }' "$t_tmp/since" | sort -u | wc -l), compounds $(grep -c ' call ' "$t_tmp/since"), first after the last move: $(awk -v t="$moved_at" '$1 >= t && $2 == "call" { print $5, $6, $7; exit }' "$t_tmp/since")"
 }
@@ -162,7 +176,7 @@ for n in nas1 nas2; do
 	on $n mkdir -p /srv/x
 done
 for n in vnode2 vnode3; do
-	cp "$t_dir"/fsal-{write,lock}.pl "$(node $n)/"
+	cp "$t_dir"/fsal-{write,lock,meta}.pl "$(node $n)/"
 	on $n mkdir -p /mnt/x
 done
 truncate -s 96M "$(node nas1)/x.img"
@@ -210,6 +224,33 @@ is "and cannot take the lock" "$(probe_lock vnode3 /mnt/x/locked)" locked
 is "but the free one" "$(probe_lock vnode3 /mnt/x/idle)" free
 waiter=$(background vnode3 "/lab/fsal-lock.pl wait /mnt/x/locked 1000")
 sleep 1
+
+# ---- each operation once, whether its reply arrived or not
+meta_begin() {
+	on vnode3 sh -c 'rm -f /run/meta'
+	on vnode3 /lab/fsal-meta.pl /mnt/x 4 "$1" >"$t_tmp/meta" 2>&1 &
+	meta=$!
+	wait_until 10 on vnode3 test -e /run/meta || die "no metadata client: $(cat "$t_tmp/meta")"
+}
+meta_end() { wait $meta; sed 's/^/      /' "$t_tmp/meta"; }
+
+lose=1
+meta_begin 14
+move nas1 nas2
+check "the dump had replies" test "$(jq -c 'select(.bytes != null) | .replies' "$t_tmp/gone")" -gt 0
+note "$(jq -c 'select(.bytes != null) | {replies, bytes}' "$t_tmp/gone"), unsent $(sed -n 2p "$t_tmp/gone" | jq -c '[.unsent_connections, .unsent_bytes, .us]')"
+sleep 1
+move nas2 nas1
+meta_end
+is "operations whose replies were lost are not done twice" "$(grep -c 'errors 0$' "$t_tmp/meta")" 4
+# and this would tell: the same without the replies
+without=reply
+meta_begin 9
+move nas1 nas2
+meta_end
+check "without carried replies they are, and are told so" grep -q 'errors [1-9]' "$t_tmp/meta"
+lose='' without=''
+move nas2 nas1
 
 # ---- with both clients, one of them waiting for a lock
 since=$(date +%s.%N)
@@ -259,7 +300,7 @@ variant export '/^open / && !done { sub(/^43000001/, "43000002", $4); done = 1 }
 variant stale '/^open / && !done { sub(/........$/, "ffffff7f", $4); done = 1 }'
 variant counter '/^server / { $3 = 0 }'
 variant twice '/^client / && !done { print; n++; done = 1 }'
-variant bare '/^session / { next } /^lock / { print $1, $2, $3, $4, $5, $6, 0; n++; next }'
+variant bare '/^(session|reply) / { next } /^lock / { print $1, $2, $3, $4, $5, $6, 0; n++; next }'
 refused epoch false "ids of another epoch"
 refused export false "a file of an export that is not here"
 refused stale false "a file that is gone"
