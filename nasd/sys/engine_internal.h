@@ -149,7 +149,8 @@ void egroup_announce_stop(struct egroup *g);
 void egroup_facts_monitor(struct egroup *g);
 
 /* engine_journal.c */
-/* Blocking; thread-safe. Sets seq and wall_us. */
+/* Blocking, but for an intent, which is for people and may be lost with the power;
+ * thread-safe. Sets seq and wall_us. */
 int engine_journal_write(struct engine *e, struct journal_rec *rec, struct err *err);
 /* Opens the journal, folds its records into journal_states, compacts it when it is long. */
 int engine_journal_open(struct engine *e, struct err *err);

@@ -23,6 +23,7 @@ static void fold(struct engine *e, const struct journal_rec *rec)
 
 int engine_journal_write(struct engine *e, struct journal_rec *rec, struct err *err)
 {
+	bool lazy = !strcmp(rec->kind, "intent");
 	char line[JOURNAL_LINE_MAX];
 	int n, ret;
 
@@ -30,7 +31,12 @@ int engine_journal_write(struct engine *e, struct journal_rec *rec, struct err *
 	rec->seq = ++e->journal_seq;
 	rec->wall_us = engine_wall_us();
 	n = journal_line_encode(rec, line, sizeof(line), err);
-	ret = n < 0 ? n : journal_file_append(e->journal, line, (size_t)n, err);
+	if (n < 0)
+		ret = n;
+	else if (lazy)
+		ret = journal_file_append_lazily(e->journal, line, (size_t)n, err);
+	else
+		ret = journal_file_append(e->journal, line, (size_t)n, err);
 	if (ret == 0)
 		fold(e, rec);
 	atomic_store(&e->journal_len, journal_file_length(e->journal));

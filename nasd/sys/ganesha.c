@@ -243,19 +243,17 @@ static enum outcome start_once(struct ganesha *g, const char *config, enum clien
 static enum outcome start(struct ganesha *g, const char *config, enum clients_db records, bool dbus,
 			  int64_t deadline, struct err *err)
 {
+	int64_t now = ganesha_now_us();
 	struct err why = {0};
-	enum outcome o;
+	enum outcome o = start_once(g, config, records, dbus, now + (deadline - now) * 3 / 4, &why);
 
-	if (g->module_bad)
-		return start_once(g, config, records, dbus, deadline, err);
-	o = start_once(g, config, records, dbus, ganesha_now_us() + (deadline - ganesha_now_us()) / 2, &why);
 	if (o != OUTCOME_FAILED || !g->module_used) {
 		if (o != OUTCOME_DONE && err)
 			*err = why;
 		return o;
 	}
 	log_warn("ganesha %s: does not start with the module, tried without it: %s", g->group->name, why.msg);
-	g->module_bad = true;
+	g->module_bad_at = ganesha_now_us();
 	snprintf(g->module_why, sizeof(g->module_why), "the server does not start with the module: %.100s", why.msg);
 	return start_once(g, config, records, dbus, deadline, err);
 }

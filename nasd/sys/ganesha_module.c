@@ -21,6 +21,7 @@ enum {
 	STATE_CHUNK = 20,       /* bytes in that time */
 	START_US = 1000000,
 	POLL_US = 2000,
+	BAD_US = 60000000,      /* before a server is started with it again, after one that failed */
 };
 
 #define MODULE_NAME "libfsalnasd.so"
@@ -66,7 +67,7 @@ static bool use(struct ganesha *g, char *plugins, char *socket)
 	const char *why = NULL;
 
 	snprintf(module, sizeof(module), "%s/" MODULE_NAME, g->module_dir);
-	if (g->module_bad)
+	if (g->module_bad_at && ganesha_now_us() - g->module_bad_at < BAD_US)
 		return false; /* module_why says it */
 	if (g->group->nfs.migrate == CONF_MIGRATE_OFF)
 		why = "migrate-state is off";

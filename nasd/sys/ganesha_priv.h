@@ -48,7 +48,7 @@ struct ganesha {
 	struct sd_bus *bus;
 	bool cold;                       /* it was started with its exports, maybe without a bus */
 	bool module_used;                /* the configuration that was last written has the module */
-	bool module_bad;                 /* the server did not start with it */
+	int64_t module_bad_at;           /* the server did not start with it, then; 0: never */
 	char module_why[160];            /* why it is not used */
 
 	pthread_mutex_t lock;       /* for what follows; never held over a wait */

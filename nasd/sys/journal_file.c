@@ -205,7 +205,7 @@ static int write_all(const struct journal_file *j, int fd, const unsigned char *
 	return 0;
 }
 
-int journal_file_append(struct journal_file *j, const void *data, size_t len, struct err *err)
+static int append(struct journal_file *j, const void *data, size_t len, bool sync, struct err *err)
 {
 	int errnum;
 
@@ -219,10 +219,20 @@ int journal_file_append(struct journal_file *j, const void *data, size_t len, st
 		return sys_err(j, err, "a record cannot be written");
 	}
 	/* The kernel may have dropped the pages after reporting: no second try. */
-	if (j->io->fdatasync(j->fd) < 0)
+	if (sync && j->io->fdatasync(j->fd) < 0)
 		return poison(j, err, "the disk did not take a record");
 	j->len += len;
 	return 0;
+}
+
+int journal_file_append(struct journal_file *j, const void *data, size_t len, struct err *err)
+{
+	return append(j, data, len, true, err);
+}
+
+int journal_file_append_lazily(struct journal_file *j, const void *data, size_t len, struct err *err)
+{
+	return append(j, data, len, false, err);
 }
 
 int journal_file_truncate(struct journal_file *j, uint64_t len, struct err *err)

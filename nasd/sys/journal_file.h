@@ -35,6 +35,10 @@ int journal_file_read(struct journal_file *j, unsigned char **data, size_t *len,
  */
 int journal_file_append(struct journal_file *j, const void *data, size_t len, struct err *err);
 
+/* The same without waiting: on the disk with the next that is, or when the kernel
+ * writes it. For what a power cut may take back. */
+int journal_file_append_lazily(struct journal_file *j, const void *data, size_t len, struct err *err);
+
 /*
  * Cuts the file to len bytes (a torn record at its end, found by the reader)
  * and syncs. len must not be more than its length.

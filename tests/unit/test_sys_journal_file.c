@@ -241,6 +241,28 @@ static void assert_poisoned(struct journal_file *j)
 	ck_assert_int_eq(journal_file_truncate(j, 0, &e), -EIO);
 }
 
+/* What is appended lazily is there for the next reader, and its disk's answer
+ * comes with the next record that waits. */
+START_TEST(lazily)
+{
+	const struct journal_file_io io = { write, sync_fails, ftruncate, rename };
+	struct journal_file *j;
+	struct err e = { 0 };
+	struct dir d;
+
+	setup(&d);
+	j = open_io(&d, &io);
+	ck_assert_int_eq(journal_file_append_lazily(j, "one\n", 4, &e), 0);
+	assert_contents(j, "one\n");
+	ck_assert_uint_eq(journal_file_length(j), 4);
+	ck_assert_int_lt(journal_file_append(j, "two\n", 4, &e), 0);
+	assert_poisoned(j);
+	ck_assert_int_lt(journal_file_append_lazily(j, "three\n", 6, &e), 0);
+	journal_file_close(j);
+	teardown(&d);
+}
+END_TEST
+
 START_TEST(failed_sync_poisons)
 {
 	const struct journal_file_io io = { write, sync_fails, ftruncate, rename };
@@ -303,6 +325,7 @@ int main(void)
 	int failed;
 
 	tcase_set_timeout(t, 20);
+	tcase_add_test(t, lazily);
 	tcase_add_test(t, append_read_reopen);
 	tcase_add_test(t, rewrite_replaces);
 	tcase_add_test(t, second_opener_is_refused_by_name);
