@@ -7,14 +7,15 @@
 # shellcheck disable=SC2154
 
 # server_inside PROGRAM ARGUMENT...: runs PROGRAM in PID, network and mount namespaces of
-# its own, with SERVER_INSIDE set, and returns its status. With us ends all that it began.
+# its own, with SERVER_INSIDE set, and returns its status. With us ends all that it began;
+# when we are ended early, $work goes too.
 server_inside() {
 	local pid rc
 	SERVER_INSIDE=1 unshare --mount --net --pid --fork --kill-child --mount-proc \
 		--propagation private "$@" &
 	pid=$!
 	# shellcheck disable=SC2064 # this one's pid
-	trap "kill -9 $pid" EXIT
+	trap "kill -9 $pid; wait $pid; sleep 0.2; rm -rf '$work'" EXIT
 	trap 'exit 143' INT TERM
 	wait $pid
 	rc=$?
@@ -31,23 +32,27 @@ server_filesystem() { # DIRECTORY SIZE
 }
 
 server_plugins() {
-	mkdir -p "$work/plugins" && cp "$so" /usr/lib/*/ganesha/libfsalvfs.so "$work/plugins/"
+	mkdir -p "$work/plugins" && cp "$so" "$work/plugins/libfsalnasd.so" &&
+		cp /usr/lib/*/ganesha/libfsalvfs.so "$work/plugins/"
 }
 
-# KIND: stock, or module, or a name of the script's own for one more module
+# KIND: stock, control (one more of those), or module, or another name for one more module
 server_conf() { # KIND EXPORTED-DIRECTORY
 	local block='' fsal='FSAL { Name = VFS; }'
-	if [ "$1" != stock ]; then
+	case $1 in
+	stock | control) ;;
+	*)
 		block="NASD { Socket = \"$work/$1.sock\"; }"
 		fsal='FSAL { Name = NASD; FSAL { Name = VFS; } }'
-	fi
+		;;
+	esac
 	cat <<-END
 	NFS_CORE_PARAM { NFS_Port = ${port:-2049}; Protocols = 4; Enable_NLM = false; Enable_RQUOTA = false;
 		Enable_UDP = false; fsid_device = false; Plugins_Dir = "$work/plugins"; }
 	NFS_KRB5 { Active_krb5 = false; }
 	NFSV4 { Minor_Versions = 1, 2; Lease_Lifetime = ${lease:-15}; Grace_Period = ${grace:-15};
 		Delegations = false; RecoveryBackend = fs; RecoveryRoot = "$work/recovery-$1";
-		Server_Owner = t; Server_Scope = t; }
+		Server_Owner = $1; Server_Scope = $1; }
 	$block
 	EXPORT { Export_Id = 1; Path = "$2"; Pseudo = "/x"; Access_Type = RW;
 		Squash = No_Root_Squash; SecType = sys; Protocols = 4; Transports = TCP; $fsal }
@@ -63,6 +68,7 @@ server_start() {
 	${SERVER_ENV:+env $SERVER_ENV} ganesha.nfsd -F -f "$work/$1.conf" -L "$work/$1.log" \
 		-p "$work/$1.lock" -N NIV_EVENT >"$work/$1.out" 2>&1 </dev/null &
 	pid=$!
+	disown "$pid" # nobody wants to read that it was killed
 	until (exec 3<>"/dev/tcp/127.0.0.1/${port:-2049}") 2>/dev/null && grep -qs 'NFS SERVER INITIALIZED' "$work/$1.log"; do
 		if [ $SECONDS -ge $end ] || ! kill -0 "$pid" 2>/dev/null; then
 			echo "the $1 server did not start: $(tail -n 3 "$work/$1.log" "$work/$1.out")" >&2
@@ -71,11 +77,12 @@ server_start() {
 		sleep 0.1
 	done
 	echo "$pid" >"$work/$1.pid"
+	! grep 'No export entries found' "$work/$1.log" >&2
 }
 
 server_stop() { # KIND
 	local pid
 	pid=$(cat "$work/$1.pid")
-	kill -9 "$pid"
-	wait "$pid" 2>/dev/null || true # that it was killed is known
+	kill -9 "$pid" || return
+	while kill -0 "$pid" 2>/dev/null; do sleep 0.02; done
 }
