@@ -19,12 +19,15 @@
  * 5 and 7 are proof to DRBD, and are returned for nothing less than proof. What
  * is not understood, not answered in time or not proven is FENCE_EXIT_FROZEN.
  * After that DRBD does not ask again by itself: the peer comes back, or whoever
- * gets the proof later resumes the I/O (drbdadm resume-io).
+ * gets the proof later resumes the I/O (drbdadm resume-io; tried with 8.4). So
+ * nasd keeps a question open as long as there is hope, and remembers what it owes.
  *
  * The request to nasd's control socket, one line of JSON:
  *   {"v":1,"cmd":"fence-peer","resource":"r0"}
  * nasd begins to fence if it has not yet, and answers when it knows, which may
- * take minutes; events may come before:
+ * take minutes. When nasd itself promotes, the kernel's call for that returns only
+ * after the handler has: nasd has to answer from its event loop meanwhile. Events
+ * may come before the result:
  *   {"result":"ok","data":{"resource":"r0","peer":ANSWER,"reason":"..."}}
  *   {"result":"error","error":{...}}
  */

@@ -386,6 +386,8 @@ START_TEST(delay)
 	ck_assert_str_eq(calls, "2000:a off, 2100:a status");
 	play(FENCE_GOAL_OFF, 0, 1 * S, "0 2");
 	ck_assert_str_eq(calls, "3000:a off, 3100:a status");
+	play(FENCE_GOAL_OFF, 0, 1 * S + 1, "0 2");
+	ck_assert_str_eq(calls, "2000:a off, 2100:a status");
 	for (uint64_t random = 1; random; random *= 3) {
 		play(FENCE_GOAL_OFF, 0, random, "0 2");
 		ck_assert(atoi(calls) >= 2000 && atoi(calls) <= 3000);
