@@ -57,10 +57,15 @@ int commands_tick(void)
 
 static int can_load(struct fault *fault)
 {
+	struct hooks_status s;
+
 	if (!commands.state_ready)
 		return fault_set(fault, ENOTSUP, "no state: %s", commands.state_why.text);
 	if (commands.spoiled)
 		return fault_set(fault, EBUSY, "a load has failed half-way");
+	hooks_status(&s);
+	if (s.state == GATE_COMMITTED || s.released)
+		return fault_set(fault, EBUSY, "the gate is committed, or the filesystem is released");
 	return load_possible(&commands.parts, fault);
 }
 
@@ -218,14 +223,14 @@ static int load_gated(struct state_counts *counts, struct load_times *times, boo
 	size_t resumed;
 	int ret;
 
+	ret = can_load(fault);
 	hooks_status(&s);
-	if (s.state == GATE_COMMITTED || s.released)
-		return fault_set(fault, EBUSY, "the gate is committed, or the filesystem is released");
-	ret = hooks_close(LOAD_GATE_US, fault);
+	if (ret == 0 && s.state == GATE_OPEN)
+		ret = hooks_close(LOAD_GATE_US, fault);
 	if (ret == 0)
 		ret = nothing_runs(fault);
 	if (ret == 0)
-		ret = can_load(fault); /* nobody can come any more */
+		ret = can_load(fault); /* now that nobody can come any more */
 	if (ret == 0)
 		ret = load_state(&commands.parts, commands.in, commands.in_len, counts, times, replace, fault);
 	commands.spoiled = *replace;
