@@ -372,15 +372,20 @@ static void announce_begin(struct egroup *g, int64_t at)
 
 /* ---- the rest */
 
-static void report(struct egroup *g, const struct action *a)
+struct late_report {
+	struct step_report report;
+	bool local;
+};
+
+static void report(struct egroup *g, const struct late_report *late)
 {
-	const struct step_report *r = &a->u.report.report;
+	const struct step_report *r = &late->report;
 	struct group_view v;
 	struct log_fields f = { g->conf->name, step_name(r->step), 0 };
 
 	group_look(g->core, &v);
 	f.epoch = v.log ? v.log->epoch : v.epoch;
-	if (a->u.report.local) {
+	if (late->local) {
 		struct peer_msg m = { .type = MSG_STEP, .epoch = f.epoch, .u.step = *r };
 
 		snprintf(m.group, sizeof(m.group), "%s", g->conf->name);
@@ -421,24 +426,48 @@ static void send_message(struct egroup *g, const struct action *a)
 	peer_link_send(g->e->link, &a->u.msg);
 }
 
+enum { LATE_MAX = 8 };
+
+static void tell_late(struct egroup *g, const struct late_report *late, size_t *n)
+{
+	for (size_t i = 0; i < *n; i++)
+		report(g, &late[i]);
+	*n = 0;
+}
+
+static void carry_out(struct egroup *g, const struct action *a)
+{
+	switch (a->type) {
+	case ACT_RUN: run_step(g, a); break;
+	case ACT_JOURNAL: write_record(g, a); break;
+	case ACT_SEND: send_message(g, a); break;
+	case ACT_FACTS: collect_facts(g, a->u.facts.tag, a->u.facts.probe); break;
+	case ACT_SYNC_CLIENTS: egroup_clients_sync(g); break;
+	case ACT_REPORT: break; /* the caller's */
+	case ACT_REPLY: engine_control_reply(g, a); break;
+	case ACT_STATE: state_changed(g, a); break;
+	case ACT_FINISHED: finished(g, a); break;
+	}
+}
+
+/* In their order; but the next step is not kept waiting for what is told about
+ * the last one. */
 void egroup_drain(struct egroup *g)
 {
 	struct action *a = malloc(sizeof(*a)); /* large; one at a time */
+	struct late_report late[LATE_MAX];
+	size_t n = 0;
 
 	if (!a)
 		abort();
 	while (!g->journal_wait && group_next_action(g->core, a)) {
-		switch (a->type) {
-		case ACT_RUN: run_step(g, a); break;
-		case ACT_JOURNAL: write_record(g, a); break;
-		case ACT_SEND: send_message(g, a); break;
-		case ACT_FACTS: collect_facts(g, a->u.facts.tag, a->u.facts.probe); break;
-		case ACT_SYNC_CLIENTS: egroup_clients_sync(g); break;
-		case ACT_REPORT: report(g, a); break;
-		case ACT_REPLY: engine_control_reply(g, a); break;
-		case ACT_STATE: state_changed(g, a); break;
-		case ACT_FINISHED: finished(g, a); break;
-		}
+		if (n == LATE_MAX || (a->type != ACT_REPORT && a->type != ACT_RUN))
+			tell_late(g, late, &n);
+		if (a->type == ACT_REPORT)
+			late[n++] = (struct late_report){ a->u.report.report, a->u.report.local };
+		else
+			carry_out(g, a);
 	}
+	tell_late(g, late, &n);
 	free(a);
 }

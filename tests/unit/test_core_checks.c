@@ -172,6 +172,30 @@ START_TEST(each_alone)
 }
 END_TEST
 
+/* It says how the clients get over the move, and never keeps it from beginning. */
+START_TEST(state_of_the_clients)
+{
+	static const char *const says[2] = { "state moves", "clients will reclaim: the module is not there" };
+	struct err e = { .cls = ERR_NONE };
+	unsigned seen = 0;
+	size_t n;
+
+	good();
+	f[SRC].state_moves = true;
+	PUT(f[TGT].state_reason, "the module is not there");
+	n = checks_judge(&in, found);
+	for (size_t i = 0; i < n; i++) {
+		if (strcmp(found[i].check, "client-state"))
+			continue;
+		ck_assert(found[i].ok);
+		ck_assert_str_eq(found[i].message, says[found[i].node == TGT]);
+		seen++;
+	}
+	ck_assert_uint_eq(seen, 2);
+	ck_assert_int_eq(checks_error(found, n, names, &e), 0);
+}
+END_TEST
+
 /* Everything at once, with as many addresses as there may be: no overflow. */
 START_TEST(all_at_once)
 {
@@ -221,6 +245,7 @@ int main(void)
 	TCase *tc = core_case(suite, "checks");
 
 	tcase_add_test(tc, all_is_well);
+	tcase_add_test(tc, state_of_the_clients);
 	tcase_add_loop_test(tc, each_alone, 0, sizeof(wrongs) / sizeof(wrongs[0]));
 	tcase_add_test(tc, all_at_once);
 	tcase_add_test(tc, the_last_finding_counts);

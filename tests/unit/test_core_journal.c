@@ -149,6 +149,34 @@ START_TEST(summary_means_the_same)
 }
 END_TEST
 
+static void logged(struct switch_log *l, enum step_id step, int64_t start, bool skipped, enum outcome o)
+{
+	switch_log_add(l, &(struct step_report){ .step = step, .start_us = start, .duration_us = 10,
+						 .skipped = skipped, .outcome = o });
+}
+
+START_TEST(freeze_of_a_log)
+{
+	struct switch_log l = { 0 };
+
+	logged(&l, STEP_ADDRESS_DEL, 100, false, OUTCOME_DONE);
+	ck_assert_int_eq(switch_log_freeze_us(&l), 0); /* not over */
+	logged(&l, STEP_ANNOUNCE, 200, false, OUTCOME_DONE);
+	ck_assert_int_eq(switch_log_freeze_us(&l), 110);
+	logged(&l, STEP_GATE, 300, false, OUTCOME_DONE);
+	logged(&l, STEP_ADDRESS_DEL, 350, false, OUTCOME_DONE);
+	logged(&l, STEP_ANNOUNCE, 400, false, OUTCOME_DONE);
+	ck_assert_int_eq(switch_log_freeze_us(&l), 110);
+	/* what a roll-back finds in place is no beginning */
+	logged(&l, STEP_ADDRESS_DEL, 500, true, OUTCOME_DONE);
+	ck_assert_int_eq(switch_log_freeze_us(&l), 110);
+	logged(&l, STEP_GATE, 600, false, OUTCOME_FAILED);
+	logged(&l, STEP_ADDRESS_DEL, 650, false, OUTCOME_DONE);
+	logged(&l, STEP_ANNOUNCE, 700, false, OUTCOME_DONE);
+	ck_assert_int_eq(switch_log_freeze_us(&l), 60);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("core-journal");
@@ -159,5 +187,6 @@ int main(void)
 	tcase_add_test(tc, a_commitment_taken_back);
 	tcase_add_test(tc, an_abort_takes_back_nothing_else);
 	tcase_add_test(tc, summary_means_the_same);
+	tcase_add_test(tc, freeze_of_a_log);
 	return core_suite_run(suite);
 }

@@ -26,6 +26,16 @@ static const char rolled_back[] =
 	STEP("address-del", "freeze", "nas1", 10000, 10000, "done") ","
 	STEP("unmount", "release", "nas1", 20000, 20000, "failed") "]}";
 
+/* The second try of a gate: the first had been rolled back. */
+static const char gated[] =
+	"{\"kind\":\"switchover\",\"result\":\"done\",\"group\":\"g\",\"epoch\":12,\"source\":\"nas1\","
+	"\"target\":\"nas2\",\"total_us\":100000,\"steps\":["
+	STEP("address-del", "freeze", "nas1", 5000, 1000, "done") ","
+	STEP("announce", "activate", "nas1", 7000, 1000, "done") ","
+	STEP("gate", "freeze", "nas1", 30000, 5000, "done") ","
+	STEP("address-del", "freeze", "nas1", 40000, 10000, "done") ","
+	STEP("announce", "activate", "nas2", 70000, 10000, "done") "]}";
+
 static json_t *read_entry(struct timeline *t, const char *text, bool freeze_only)
 {
 	json_t *o = json_loads(text, 0, NULL);
@@ -50,6 +60,17 @@ START_TEST(reading)
 	ck_assert_int_eq(t.commit, 60000);
 	ck_assert_int_eq(t.from, 0);
 	ck_assert_int_eq(t.to, 100000);
+	json_decref(o);
+}
+END_TEST
+
+START_TEST(a_freeze_begins_with_the_gate)
+{
+	struct timeline t;
+	json_t *o = read_entry(&t, gated, false);
+
+	ck_assert_int_eq(t.freeze_from, 30000);
+	ck_assert_int_eq(t.freeze_to, 80000);
 	json_decref(o);
 }
 END_TEST
@@ -240,6 +261,7 @@ int main(void)
 
 	tcase_add_test(tc, reading);
 	tcase_add_test(tc, only_the_freeze);
+	tcase_add_test(tc, a_freeze_begins_with_the_gate);
 	tcase_add_test(tc, a_freeze_that_nobody_ended);
 	tcase_add_test(tc, poor_entries);
 	tcase_add_test(tc, more_steps_than_there_is_room_for);
