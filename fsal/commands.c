@@ -233,7 +233,8 @@ static int load_gated(struct state_counts *counts, struct load_times *times, boo
 		ret = can_load(fault); /* now that nobody can come any more */
 	if (ret == 0)
 		ret = load_state(&commands.parts, commands.in, commands.in_len, counts, times, replace, fault);
-	commands.spoiled = *replace;
+	commands.spoiled = commands.spoiled || *replace;
+	*replace = commands.spoiled;
 	if (commands.spoiled)
 		hooks_commit(NULL);
 	else if (s.state == GATE_OPEN)

@@ -308,6 +308,7 @@ refused counter false "ids that the source has not counted"
 is "nothing has changed" "$(field 1 can_load) $(field 1 gate)" "true open"
 refused twice true "a client twice"
 is "it serves nobody any more" "$(field 1 can_load) $(field 1 gate)" "false committed"
+refused bare true "anything after that"
 on nas1 sh -c 'kill -9 $(cat /run/g.pid)'
 standby nas1
 ask nas1 "export-add id=1 path=/lab/g1.conf" "load /lab/bare" "gate reopen_ms=5000" dump thaw >"$t_tmp/answers" 2>"$t_tmp/after"
