@@ -107,8 +107,8 @@ void state_seal(struct effects *fx);
 /* Whether requests are held here; opens the gate. */
 bool state_gated(struct effects *fx);
 enum outcome state_thaw(struct effects *fx, struct word *w);
-/* Takes the state for EXPORT; text is NULL when there is none. load->text is to be freed. */
-void state_take(struct effects *fx, struct ganesha_load *load);
+/* Takes the state for EXPORT; NULL when there is none. To be freed. */
+char *state_take(struct effects *fx, struct ganesha_load *load);
 enum outcome export_run(struct effects *fx, struct word *w);
 enum outcome export_verify(struct effects *fx, struct word *w);
 enum outcome rewarm_run(struct effects *fx, struct word *w);

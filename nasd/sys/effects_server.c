@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "cleanup.h"
 #include "drbd_dev.h"
 #include "effects_int.h"
 #include "link.h"
@@ -300,32 +300,38 @@ static enum outcome in_place_or_gone(struct effects *fx, bool *there, struct wor
 	return ganesha_stop(fx->ganesha, patience_us(fx), w->err);
 }
 
-enum outcome export_run(struct effects *fx, struct word *w)
+static enum outcome export_anew(struct effects *fx, struct ganesha_load *load, struct word *w)
 {
-	enum outcome o = refuse_unless_mounted(fx, w);
+	int64_t start = effects_now_us(), installed;
 	struct ganesha_state st;
-	bool there = false;
-	struct ganesha_load load;
 	size_t records = 0;
-	int64_t start, installed;
+	enum outcome o;
 
-	state_take(fx, &load);
-	AUTO_FREE char *text = (char *)load.text;
-	if (o == OUTCOME_DONE)
-		o = in_place_or_gone(fx, &there, w);
-	if (o != OUTCOME_DONE || there)
-		return o;
-	start = effects_now_us();
 	if (install_records(fx, &records, w->err) < 0)
 		return OUTCOME_FAILED;
 	installed = effects_now_us();
-	o = ganesha_activate_with(fx->ganesha, &load, patience_us(fx), w->err);
+	o = ganesha_activate_with(fx->ganesha, load, patience_us(fx), w->err);
 	if (o != OUTCOME_DONE)
 		return o;
 	look_at_server(fx, &st);
 	note_exports(fx, st.tenure, (unsigned)fx->group->n_exports);
-	say_exported(fx, &load, records, w);
+	say_exported(fx, load, records, w);
 	snprintf(w->text + strlen(w->text), EFFECTS_DETAIL_MAX - strlen(w->text), "; records %.1f ms, server %.1f ms",
 		 (double)(installed - start) / 1e3, (double)(effects_now_us() - installed) / 1e3);
 	return OUTCOME_DONE;
+}
+
+enum outcome export_run(struct effects *fx, struct word *w)
+{
+	enum outcome o = refuse_unless_mounted(fx, w);
+	struct ganesha_load load;
+	bool there = false;
+	char *text = state_take(fx, &load);
+
+	if (o == OUTCOME_DONE)
+		o = in_place_or_gone(fx, &there, w);
+	if (o == OUTCOME_DONE && !there)
+		o = export_anew(fx, &load, w);
+	free(text);
+	return o;
 }

@@ -53,22 +53,25 @@ void effects_give_state(struct effects *fx, char *text, size_t len, bool own)
 
 /* ---- with the other effects */
 
-void state_take(struct effects *fx, struct ganesha_load *load)
+char *state_take(struct effects *fx, struct ganesha_load *load)
 {
+	char *text;
 	bool stale;
 
 	*load = (struct ganesha_load){ 0 };
 	pthread_mutex_lock(&fx->data_lock);
-	load->text = fx->state;
+	text = fx->state;
 	load->len = fx->state_len;
 	stale = fx->state_own && !fx->sealed;
 	fx->state = NULL;
 	fx->sealed = false;
 	pthread_mutex_unlock(&fx->data_lock);
-	if (!stale)
-		return;
-	free((char *)load->text);
-	load->text = NULL;
+	if (stale) {
+		free(text);
+		text = NULL;
+	}
+	load->text = text;
+	return text;
 }
 
 void state_seal(struct effects *fx)
