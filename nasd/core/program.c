@@ -338,6 +338,19 @@ static void retry(struct group_core *g, int64_t now)
 		program_start(g, now, g->prog.purpose, steps, true);
 }
 
+void program_start_later(struct group_core *g, int64_t at, enum purpose purpose)
+{
+	program_stop(g);
+	g->prog.purpose = purpose;
+	g->prog.retry_at = at;
+}
+
+void program_start_now(struct group_core *g, int64_t now, enum purpose purpose)
+{
+	if (g->prog.purpose == purpose && !g->prog.steps && g->prog.retry_at)
+		retry(g, now);
+}
+
 void program_tick(struct group_core *g, int64_t now)
 {
 	if (g->prog.in_flight) {

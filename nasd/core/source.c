@@ -11,7 +11,7 @@
 #include <errno.h>
 #include <stdio.h>
 
-enum { PREPARE_TIMEOUT_US = 15000000, CLIENTS_TIMEOUT_US = 5000000 };
+enum { PREPARE_TIMEOUT_US = 15000000, CLIENTS_TIMEOUT_US = 5000000, REWARM_AFTER_US = 1000000 };
 
 static const enum step_id program_presync[] = { STEP_PRESYNC, STEP_NONE };
 
@@ -128,12 +128,13 @@ void source_commit_written(struct group_core *g, int64_t now, bool ok, const str
 	g->awaiting_done = true;
 	g->facts[g->cfg.self].valid = false; /* of the time before */
 	group_send(g, MSG_COMMIT, g->txn_epoch);
-	/* The server is started warm while the target acquires; until it has, this
-	 * node has stood down as far as the peer is concerned. */
 	g->peer.epoch = g->txn_epoch;
 	group_set_state(g, GS_STANDBY, "handed over, waiting for %s to serve",
 			group_node_name(g, group_peer_index(g)));
-	program_start(g, now, PURPOSE_REWARM, program_rewarm, false);
+	/* The server is started warm when the target serves, or does not say so soon:
+	 * what that takes of the disks, the network and a shared host, the clients
+	 * would wait for. */
+	program_start_later(g, now + REWARM_AFTER_US, PURPOSE_REWARM);
 }
 
 void source_done(struct group_core *g, int64_t now, const struct peer_msg *m)
@@ -141,6 +142,7 @@ void source_done(struct group_core *g, int64_t now, const struct peer_msg *m)
 	if (!g->awaiting_done || m->epoch != g->j.epoch)
 		return;
 	g->awaiting_done = false;
+	program_start_now(g, now, PURPOSE_REWARM);
 	group_finish_log(g, now, RESULT_DONE, NULL);
 	request_reply_open(g, true, NULL, "");
 	if (g->state == GS_STANDBY && g->prog.purpose == PURPOSE_NONE)
