@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: LGPL-3.0-or-later
 # Clients that make, rename, link and remove, and look at each result: an operation
 # that is done twice says EEXIST or ENOENT. usage: fsal-meta.pl DIR PROCESSES SECONDS
-# /run/meta is there once they run. Prints per process: "process N: operations O,
-# longest MS, errors E", and what went wrong.
+# /run/meta is there once they run. Prints per process: "process N: operations O
+# longest MS errors E", and what went wrong.
 use strict;
 use warnings;
 use Time::HiRes qw(time);
@@ -43,7 +43,7 @@ for my $n (1 .. $processes) {
 		$try->('unlink', sub { unlink $c });
 		open my $sign, '>', '/run/meta';
 	}
-	printf "process %d: operations %d, longest %.1f, errors %d\n", $n, $done, $longest, $errors;
+	printf "process %d: operations %d longest %.1f errors %d\n", $n, $done, $longest, $errors;
 	exit 0;
 }
 waitpid $_, 0 for @pids;
