@@ -3,10 +3,11 @@
  * Compares servers in turns: each measures for a moment, then the next, and back in
  * the opposite order (A B C C B A), so that what drifts falls on all alike.
  *
- * usage: pairs [--write] [--turns N] [--ms M] THREADS WHERE...
- * WHERE as in target.h. Prints a line per turn and place: the median of an operation
- * in microseconds and operations per second, over both its moments:
- *   TURN PLACE(from 0) MEDIAN-US OPS-PER-SECOND
+ * usage: pairs [--write] [--turns N] [--ms M] THREADS WHERE[,PID]...
+ * WHERE as in target.h, PID of its server. Prints a line per turn and place, over both
+ * its moments: the median of an operation in microseconds, operations per second, and
+ * the microseconds of CPU that the server took per operation (0 without PID):
+ *   TURN PLACE(from 0) MEDIAN-US OPS-PER-SECOND CPU-US
  */
 #include <pthread.h>
 #include <stdarg.h>
@@ -37,7 +38,9 @@ struct moment {
 
 struct place {
 	struct worker worker[MAX_THREADS];
-	uint64_t ns; /* of both moments */
+	uint64_t ns, cpu_ns; /* of both moments; the server's CPU time */
+	clockid_t cpu;       /* its clock, if has_cpu */
+	bool has_cpu;
 };
 
 struct options {
@@ -58,12 +61,23 @@ void die(const char *format, ...)
 	exit(1);
 }
 
-static uint64_t now_ns(void)
+static uint64_t clock_ns(clockid_t clock)
 {
 	struct timespec ts;
 
-	clock_gettime(CLOCK_MONOTONIC, &ts);
+	if (clock_gettime(clock, &ts) < 0)
+		die("a clock cannot be read: is the server gone?");
 	return (uint64_t)ts.tv_sec * 1000000000U + (uint64_t)ts.tv_nsec;
+}
+
+static uint64_t now_ns(void)
+{
+	return clock_ns(CLOCK_MONOTONIC);
+}
+
+static uint64_t cpu_ns(const struct place *p)
+{
+	return p->has_cpu ? clock_ns(p->cpu) : 0;
 }
 
 static void *work(void *arg)
@@ -89,7 +103,7 @@ static void *work(void *arg)
 /* Its operations all begin before the moment's end; the time is until the last has ended. */
 static void measure(struct place *p, const struct options *o)
 {
-	uint64_t from = now_ns();
+	uint64_t from = now_ns(), cpu = cpu_ns(p);
 	struct moment m = {.write = o->write, .until_ns = from + (uint64_t)o->ms * 1000000U};
 
 	for (unsigned i = 0; i < o->threads; i++) {
@@ -100,6 +114,7 @@ static void measure(struct place *p, const struct options *o)
 	for (unsigned i = 0; i < o->threads; i++)
 		pthread_join(p->worker[i].thread, NULL);
 	p->ns += now_ns() - from;
+	p->cpu_ns += cpu_ns(p) - cpu;
 }
 
 static int by_value(const void *a, const void *b)
@@ -120,13 +135,22 @@ static void report(struct place *p, const struct options *o, unsigned turn, unsi
 		p->worker[i].count = 0;
 	}
 	qsort(all, n, sizeof(*all), by_value);
-	printf("%u %u %.1f %.2f\n", turn, place, (double)all[n / 2], (double)n * 1e9 / (double)p->ns);
-	p->ns = 0;
+	printf("%u %u %.1f %.2f %.3f\n", turn, place, (double)all[n / 2], (double)n * 1e9 / (double)p->ns,
+	       (double)p->cpu_ns / 1000.0 / (double)n);
+	p->ns = p->cpu_ns = 0;
 }
 
 /* A file as long as it will be read, all of it written. */
-static void open_place(struct place *p, const struct options *o, const char *where)
+static void open_place(struct place *p, const struct options *o, char *where)
 {
+	char *pid = strchr(where, ',');
+
+	if (pid) {
+		*pid++ = '\0';
+		p->has_cpu = clock_getcpuclockid((pid_t)strtol(pid, NULL, 10), &p->cpu) == 0;
+		if (!p->has_cpu)
+			die("no process %s", pid);
+	}
 	for (unsigned i = 0; i < o->threads; i++) {
 		struct worker *w = &p->worker[i];
 
@@ -188,7 +212,7 @@ int main(int argc, char **argv)
 			if (turn)
 				report(&places[i], &o, turn, i);
 			else
-				places[i].ns = 0;
+				places[i].ns = places[i].cpu_ns = 0;
 			for (unsigned k = 0; !turn && k < o.threads; k++)
 				places[i].worker[k].count = 0;
 		}
