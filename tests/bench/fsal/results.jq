@@ -16,11 +16,14 @@ def ratios($turns; $place):
   {latency: ($turns | map(.[$place].us / .[0].us) | median_interval),
    throughput: ($turns | map(.[$place].ops / .[0].ops) | median_interval),
    cpu: (if $turns[0][0].cpu > 0 then $turns | map(.[$place].cpu / .[0].cpu) | median_interval else null end)};
-# Proven to be so only if the whole interval is on that side.
+# Proven to be so only if the whole interval is on that side, and where two stock
+# servers do not differ by as much themselves.
 def verdict($limit):
-  if map(.latency.low > 1 + $limit or .throughput.high < 1 - $limit) | any then "over"
+  if map(.control | .latency.median > 1 + $limit or .latency.median < 1 - $limit
+      or .throughput.median > 1 + $limit or .throughput.median < 1 - $limit) | any then "undecided"
+  else map(.module) | (if map(.latency.low > 1 + $limit or .throughput.high < 1 - $limit) | any then "over"
   elif map(.latency.high <= 1 + $limit and .throughput.low >= 1 - $limit) | all then "within"
-  else "undecided" end;
+  else "undecided" end) end;
 
 [inputs | split(" ") | {load: .[0], g: .[1], turn: .[2], place: (.[3] | tonumber), us: (.[4] | tonumber), ops: (.[5] | tonumber), cpu: (.[6] | tonumber)}]
 | group_by(.load)
@@ -36,4 +39,4 @@ def verdict($limit):
              threads: (map(.[4] | tonumber) | median), n: length}}) | from_entries),
    ganesha: $ganesha, way: (if $way == "1" then "lab, kernel client" else "loopback" end), moment_ms: ($ms | tonumber),
    load: ($load | split("\n") | map(select(. != "") | tonumber)), limit_percent: $limit,
-   verdict: (map(.module) | verdict($limit / 100))}
+   verdict: verdict($limit / 100)}

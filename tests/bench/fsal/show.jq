@@ -19,4 +19,4 @@ def cell: "\(.median | percent) [\(.low | percent), \(.high | percent)]";
 ("memory" | pad(9)) + ("RSS KiB" | lpad(10)) + ("own KiB" | lpad(10)) + ("threads" | lpad(10)),
 (["stock", "control", "module"][] as $k | .memory[$k] | ($k | pad(9)) + (.rss_kib | fixed(0) | lpad(10)) + (.own_kib | fixed(0) | lpad(10)) + (.threads | fixed(0) | lpad(10))),
 "",
-({within: "within the limit of", over: "OVER the limit of", undecided: "NOT DECIDED, the intervals are too wide for"}[.verdict] + " \(.limit_percent) %")
+({within: "within the limit of", over: "OVER the limit of", undecided: "NOT DECIDED, the intervals are too wide, or the control differs as well, for"}[.verdict] + " \(.limit_percent) %")
