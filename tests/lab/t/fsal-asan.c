@@ -70,7 +70,7 @@ __attribute__((constructor)) static void begin(void)
 
 /*
  * With libasan preloaded, glibc 2.36's lock of the message catalogues comes out of the
- * start-up with one reader too few (-8 in main() of any program), and the first who
+ * start-up with one reader too few (seen in main() of ganesha.nfsd), and the first who
  * wants it for writing waits for ever: libkrb5, here. Nobody needs translations.
  */
 char *bindtextdomain(const char *domain, const char *directory)
