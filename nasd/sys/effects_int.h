@@ -61,6 +61,7 @@ struct effects {
 	char *state;                 /* for EXPORT */
 	size_t state_len;
 	bool state_own;
+	int64_t gated_opens;         /* what GATE's dump counted */
 	int64_t gated_until;         /* monotonic; GATE's gate stays closed up to then, 0: open */
 	bool sealed;                 /* ... and its server has ended behind it */
 };
@@ -102,6 +103,8 @@ enum outcome server_stop_run(struct effects *fx, struct word *w);
 enum outcome server_stop_verify(struct effects *fx, struct word *w);
 enum outcome gate_run(struct effects *fx, struct word *w);
 enum outcome gate_verify(struct effects *fx, struct word *w);
+/* Whether the server can let go of the filesystem behind its gate, and live on. */
+bool state_releasable(struct effects *fx);
 /* The server has ended: whether behind the gate. */
 void state_seal(struct effects *fx);
 /* Whether requests are held here; opens the gate. */

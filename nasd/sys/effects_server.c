@@ -179,6 +179,7 @@ enum outcome server_stop_verify(struct effects *fx, struct word *w)
 enum outcome server_stop_run(struct effects *fx, struct word *w)
 {
 	struct ganesha_state st;
+	struct err why = { 0 };
 	enum outcome o;
 
 	look_at_server(fx, &st);
@@ -186,10 +187,15 @@ enum outcome server_stop_run(struct effects *fx, struct word *w)
 		SAY(w, "already: %s", st.state == SERVER_DOWN ? "no server runs" : "it serves nothing");
 		return OUTCOME_DONE;
 	}
+	if (state_releasable(fx) && ganesha_release(fx->ganesha, fx->fs.point, &why) == 0) {
+		state_seal(fx);
+		SAY(w, "pid %d released the filesystem", st.pid);
+		return OUTCOME_DONE;
+	}
 	o = ganesha_stop(fx->ganesha, patience_us(fx), w->err);
 	if (o == OUTCOME_DONE) {
 		state_seal(fx);
-		SAY(w, "pid %d ended", st.pid);
+		SAY(w, "pid %d ended%s%.150s", st.pid, why.msg[0] ? ", it did not release the filesystem: " : "", why.msg);
 	}
 	return o;
 }

@@ -13,7 +13,8 @@
 #include "effects_int.h"
 
 enum {
-	DRAIN_US = 100000,       /* a client may take 40 ms to acknowledge the last reply */
+	DRAIN_US = 100000,       /* for what runs: a slow disk */
+	RELEASE_OPENS_MAX = 1000, /* beyond that a process is killed as fast */
 	REOPEN_MORE_US = 1000000, /* beyond the freeze's limit, after which nothing is committed */
 };
 
@@ -82,6 +83,17 @@ void state_seal(struct effects *fx)
 	pthread_mutex_unlock(&fx->data_lock);
 }
 
+/* Behind a gate that stays closed, and with few enough files to let go of. */
+bool state_releasable(struct effects *fx)
+{
+	bool yes;
+
+	pthread_mutex_lock(&fx->data_lock);
+	yes = fx->gated_until > effects_now_us() && fx->gated_opens <= RELEASE_OPENS_MAX;
+	pthread_mutex_unlock(&fx->data_lock);
+	return yes;
+}
+
 bool state_gated(struct effects *fx)
 {
 	struct ganesha_module m;
@@ -122,6 +134,7 @@ static void keep_dump(struct effects *fx, struct ganesha_dump *d, int64_t until)
 	fx->dump = d->text;
 	fx->dump_len = d->len;
 	fx->gated_until = d->text ? until : 0;
+	fx->gated_opens = d->opens;
 	fx->sealed = false;
 	pthread_mutex_unlock(&fx->data_lock);
 	free(old);

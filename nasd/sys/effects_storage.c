@@ -59,12 +59,29 @@ enum outcome presync_verify(struct effects *fx, struct word *w)
 
 /* ---- UNMOUNT, MOUNT */
 
+/* A server that has released the filesystem is there yet. Should it be what keeps
+ * it busy all the same, its time has come. */
+static int unmount(struct effects *fx, bool *already, struct word *w)
+{
+	struct ganesha_state st;
+	int ret = filesystem_unmount(&fx->fs, UNMOUNT_WAIT_US, already, w->err);
+
+	if (ret != -EBUSY)
+		return ret;
+	ganesha_state(fx->ganesha, &st);
+	if (st.state != SERVER_DOWN || !st.pid ||
+	    ganesha_stop(fx->ganesha, UNMOUNT_WAIT_US, NULL) != OUTCOME_DONE)
+		return ret;
+	err_clear(w->err);
+	return filesystem_unmount(&fx->fs, UNMOUNT_WAIT_US, already, w->err);
+}
+
 enum outcome unmount_run(struct effects *fx, struct word *w)
 {
 	struct filesystem_state st;
 	bool already;
 
-	if (filesystem_unmount(&fx->fs, UNMOUNT_WAIT_US, &already, w->err) < 0)
+	if (unmount(fx, &already, w) < 0)
 		return w->err->cls == ERR_REFUSED ? OUTCOME_FAILED : OUTCOME_UNKNOWN;
 	if (filesystem_look(&fx->fs, &st, w->err) < 0)
 		return OUTCOME_UNKNOWN;

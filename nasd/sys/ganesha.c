@@ -85,6 +85,7 @@ static enum server_state state_of(enum phase p)
 	case PHASE_WARM: return SERVER_WARM;
 	case PHASE_ACTIVATING: return SERVER_SERVING; /* some of the service may be in place */
 	case PHASE_SERVING: return SERVER_SERVING;
+	case PHASE_RELEASED: return SERVER_DOWN;
 	}
 	return SERVER_DOWN;
 }

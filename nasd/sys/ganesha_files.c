@@ -23,6 +23,7 @@ static const char *const phase_words[] = {
 	[PHASE_WARM] = "warm",
 	[PHASE_ACTIVATING] = "activating",
 	[PHASE_SERVING] = "serving",
+	[PHASE_RELEASED] = "released",
 };
 
 int ganesha_path(const struct ganesha *g, const char *name, char *buf, size_t size, struct err *err)

@@ -21,6 +21,7 @@ enum {
 	STATE_CHUNK = 20,       /* bytes in that time */
 	START_US = 1000000,
 	POLL_US = 2000,
+	DRAIN_LOOK_MS = 3,      /* at most so long is waited for acknowledgements */
 	BAD_US = 60000000,      /* before a server is started with it again, after one that failed */
 };
 
@@ -246,11 +247,20 @@ int ganesha_module_load(struct fsal_client *c, struct ganesha_load *load, struct
 
 /* ---- the gate */
 
-static int not_drained(const struct fsal_answer *a, struct err *err)
+/* Until nothing runs. The replies that a client has not acknowledged yet go with
+ * its slots: should one be lost, the target repeats it. */
+static int drain(struct fsal_client *c, int64_t limit_us, struct fsal_answer *a, struct err *err)
 {
-	return err_set(err, ERR_TIMEOUT, ETIMEDOUT, "drain",
-		       a->u.drain.running ? "%lld requests still ran" : "%lld clients had not acknowledged a reply",
-		       (long long)(a->u.drain.running ? a->u.drain.running : a->u.drain.unsent_connections));
+	int64_t until = ganesha_now_us() + limit_us;
+	int ret;
+
+	do
+		ret = simple(c, FSAL_DRAIN, DRAIN_LOOK_MS, NULL, ASK_US, a, err);
+	while (ret == 0 && a->u.drain.running > 0 && ganesha_now_us() < until);
+	if (ret == 0 && a->u.drain.running > 0)
+		ret = err_set(err, ERR_TIMEOUT, ETIMEDOUT, "drain", "%lld requests still ran",
+			      (long long)a->u.drain.running);
+	return ret;
 }
 
 static int dump(struct fsal_client *c, struct ganesha_dump *out, struct err *err)
@@ -281,11 +291,9 @@ int ganesha_gate(struct ganesha *g, int64_t reopen_us, int64_t drain_us, struct 
 	out->closed = ret == 0;
 	closed = ganesha_now_us();
 	if (ret == 0)
-		ret = simple(&c, FSAL_DRAIN, (uint64_t)drain_us / 1000, NULL, drain_us + ASK_US, &a, err);
+		ret = drain(&c, drain_us, &a, err);
 	if (ret == 0)
 		out->held = a.u.drain.held;
-	if (ret == 0 && !a.u.drain.drained)
-		ret = not_drained(&a, err);
 	drained = ganesha_now_us();
 	if (ret == 0)
 		ret = dump(&c, out, err);

@@ -30,7 +30,14 @@
 #include "ganesha_dbus.h"
 
 /* What this tenure has done; in the tenure file before it is done. */
-enum phase { PHASE_NONE, PHASE_STARTING, PHASE_WARM, PHASE_ACTIVATING, PHASE_SERVING };
+enum phase {
+	PHASE_NONE,
+	PHASE_STARTING,
+	PHASE_WARM,
+	PHASE_ACTIVATING,
+	PHASE_SERVING,
+	PHASE_RELEASED, /* its tenure is over: it holds nothing, answers nobody, and goes with the next start */
+};
 
 enum { GANESHA_DIR_MAX = PATH_MAX - 64 };
 

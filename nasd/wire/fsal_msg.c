@@ -25,6 +25,7 @@ static const struct op_row {
 	[FSAL_EXPORT_REMOVE] = { "export-remove", "id", false },
 	[FSAL_GRACE_START] = { "grace-start", "node_id", false },
 	[FSAL_GRACE_LIFT] = { "grace-lift", NULL, false },
+	[FSAL_RELEASE] = { "release", NULL, true },
 };
 
 const char *fsal_op_name(enum fsal_op op)
@@ -143,6 +144,7 @@ static void read_fields(struct reader *r, struct fsal_answer *a)
 	case FSAL_LOAD:
 	case FSAL_EXPORT_ADD:
 	case FSAL_EXPORT_REMOVE:
+	case FSAL_RELEASE:
 	case FSAL_OP_COUNT: break;
 	}
 }

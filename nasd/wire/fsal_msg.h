@@ -28,6 +28,7 @@ enum fsal_op {
 	FSAL_EXPORT_REMOVE, /* number: the export's id */
 	FSAL_GRACE_START, /* number: the node whose client records are taken over */
 	FSAL_GRACE_LIFT,
+	FSAL_RELEASE,     /* path: where the filesystem to let go of is mounted */
 	FSAL_OP_COUNT
 };
 const char *fsal_op_name(enum fsal_op op);

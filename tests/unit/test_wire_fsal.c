@@ -36,6 +36,7 @@ START_TEST(requests)
 		{ { FSAL_EXPORT_REMOVE, 3, NULL }, "{\"v\":1,\"op\":\"export-remove\",\"id\":3}\n" },
 		{ { FSAL_GRACE_START, 1, NULL }, "{\"v\":1,\"op\":\"grace-start\",\"node_id\":1}\n" },
 		{ { FSAL_GRACE_LIFT, 0, NULL }, "{\"v\":1,\"op\":\"grace-lift\"}\n" },
+		{ { FSAL_RELEASE, 0, "/srv/vms" }, "{\"v\":1,\"op\":\"release\",\"path\":\"/srv/vms\"}\n" },
 	};
 	char buf[FSAL_LINE_MAX], small[16];
 	struct err e = { 0 };
