@@ -403,6 +403,7 @@ static void state_changed(struct egroup *g, const struct action *a)
 	struct log_fields f = { g->conf->name, NULL, 0 };
 
 	g->state_changes++;
+	g->state_changed_at = engine_now_us();
 	group_look(g->core, &v);
 	f.epoch = v.epoch;
 	log_write(LOGP_NOTICE, &f, "state %s -> %s%s%s", group_state_name(a->u.state.old),

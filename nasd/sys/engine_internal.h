@@ -96,6 +96,7 @@ struct egroup {
 	int64_t peer_facts_at;     /* monotonic; 0: never */
 	int64_t last_state_log;
 	unsigned long state_changes; /* counts them */
+	int64_t state_changed_at;    /* monotonic; 0: not yet */
 };
 
 struct pending {

@@ -19,7 +19,11 @@
 #include "link.h"
 #include "log.h"
 
-enum { REFRESH_US = 100000, CHANGE_LEN = 160 };
+enum {
+	REFRESH_US = 100000,
+	SETTLE_US = 500000, /* after a change of state: the clients are coming back just then */
+	CHANGE_LEN = 160,
+};
 
 struct watched_link {
 	char ifname[NET_IFNAME_MAX];
@@ -96,6 +100,8 @@ static void refresh_soon(struct gwatch *gw)
 	sd_event_source_get_enabled(gw->refresh, &enabled);
 	if (enabled != SD_EVENT_OFF)
 		return;
+	if (gw->g->state_changed_at && gw->g->state_changed_at + SETTLE_US > at)
+		at = gw->g->state_changed_at + SETTLE_US;
 	sd_event_source_set_time(gw->refresh, (uint64_t)at);
 	sd_event_source_set_enabled(gw->refresh, SD_EVENT_ONESHOT);
 }
