@@ -101,27 +101,31 @@ test: all
 
 # ---- the lab, with nasd in it; see tests/lab/README.md
 .PHONY: lab
-lab: all
+lab: all fsal
 	@tests/lab/lab up
 
 # ---- a guest keeps running while its storage moves there and back
 .PHONY: demo
 demo:
 	@tests/install-deps all
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory all fsal
 	@tests/demo
 
 # ---- longer runs
-.PHONY: bench fuzz asan clang soak
-bench: all
+.PHONY: bench fuzz asan clang soak mutations
+bench: all fsal
 	@tests/install-deps all
 	@tests/bench/run
 fuzz:
 	@tests/install-deps build
 	@tests/fuzz/run $(SECONDS_EACH)
-soak: all
+soak: all fsal
 	@tests/install-deps all
 	@tests/lab/t/run
+	@tests/lab/t/fsal-gate.sh
+	@tests/lab/t/fsal-move.sh
+mutations:
+	@tests/sim/mutations.sh
 asan:
 	@ASAN_OPTIONS=detect_leaks=1 $(MAKE) --no-print-directory B=build-asan OPT='-O1 -g -fno-omit-frame-pointer' \
 		SAN='-fsanitize=address,undefined -fno-sanitize-recover=undefined' check
@@ -137,6 +141,8 @@ help:
 	@echo 'make lab        boot the lab with nasd and leave it running'
 	@echo 'make bench      switchovers against the floor and a script, in one run'
 	@echo 'make soak       the long form of the lab tests'
+	@echo 'make mutations  does the simulated pair notice a broken core?'
+	@echo 'make fsal       the ganesha module (demo, test, bench and soak build it too)'
 	@echo 'make fuzz       each parser, SECONDS_EACH=60'
 	@echo 'make asan       unit tests under AddressSanitizer and UBSan'
 	@echo 'make clang      build with clang as well'
@@ -159,6 +165,8 @@ install: all
 	install -m 644 configs/man/*.8 $(DESTDIR)$(prefix)/share/man/man8/
 	sed 's,/usr/sbin/nasd,$(prefix)/sbin/nasd,g' configs/systemd/nasd.service >$(B)/nasd.service
 	install -m 644 $(B)/nasd.service $(DESTDIR)$(prefix)/lib/systemd/system/
+	install -d $(DESTDIR)$(sysconfdir)/logrotate.d
+	install -m 644 configs/logrotate/nasd $(DESTDIR)$(sysconfdir)/logrotate.d/nasd
 	install -m 644 configs/bash-completion/nasctl $(DESTDIR)$(prefix)/share/bash-completion/completions/
 	install -m 644 configs/nasd.conf.example README.md $(DESTDIR)$(prefix)/share/doc/nasd/
 	install -m 644 configs/drbd/r0.res $(DESTDIR)$(prefix)/share/doc/nasd/drbd-r0.res

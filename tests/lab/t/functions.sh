@@ -193,6 +193,19 @@ make_active() {
 	[ "$(active)" = "$1" ] || die "$1 did not become active"
 }
 
+# Whether a planned move takes the clients' state along: auto or off, on both nodes.
+# Undone when the test ends.
+migrate_state() { # auto|off
+	local p
+	for p in $NODES; do
+		on "$p" sed -i "s/migrate-state = .*/migrate-state = $1/" /etc/nasd/nasd.conf || return 1
+	done
+	for p in $NODES; do
+		lab service "$p" nasd restart >/dev/null || return 1
+	done
+	wait_until 40 is_ready
+}
+
 # What the journal on disk says: "OWNER-INDEX EPOCH" of the newest owner record
 # that no abort of its own transaction has taken back (nasd/core/journal.h).
 journal_owner() {

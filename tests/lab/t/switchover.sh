@@ -3,15 +3,18 @@
 # N alternating switchovers under a writing guest, a locking client and a
 # stranger to the lock. Nothing may be lost, wrong or stolen; afterwards the two
 # disks are the same, block by block, and hold every acknowledged write.
+# --reclaim: with migrate-state = off, so that the clients reclaim in each.
 #
-# usage: switchover.sh [N]   (default 20)
+# usage: switchover.sh [--reclaim] [N]   (default 20)
 # shellcheck source=tests/lab/t/functions.sh
 . "$(dirname "$(readlink -f "$0")")/functions.sh"
 # shellcheck source=tests/lab/t/moves.sh
 . "$t_dir/moves.sh"
 
+reclaim=''
+[ "${1:-}" != --reclaim ] || { reclaim=1; shift; }
 n=${1:-20}
-case $n in '' | *[!0-9]* | 0) die "usage: switchover.sh [N]" ;; esac
+case $n in '' | *[!0-9]* | 0) die "usage: switchover.sh [--reclaim] [N]" ;; esac
 
 # Nobody's: services ended, nothing mounted, both DRBD Secondary.
 stand_down() {
@@ -99,6 +102,10 @@ requires qemu-system-x86_64
 lab_begin
 eval "$(lab guest build)"
 probe=$GUEST_PROBE
+if [ -n "$reclaim" ]; then
+	at_end migrate_state auto
+	migrate_state off || die "the pair is not ready with migrate-state off: $(show_pair)"
+fi
 guest_begin guest vnode2
 probe_begin client vnode3 --lock 0-99
 thief_begin lock vnode2 /mnt/vm/client 0-99
