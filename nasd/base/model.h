@@ -186,7 +186,7 @@ struct msg_hello {
 	bool active;              /* serving in full */
 };
 
-enum { CLIENT_ENTRY_MAX = 1200 };
+enum { CLIENT_ENTRY_MAX = 1200, CLIENTS_TEXT_MAX = 8192 };
 enum clients_op { CLIENTS_FULL_BEGIN, CLIENTS_ADD, CLIENTS_DEL, CLIENTS_FULL_END };
 const char *clients_op_name(enum clients_op op);
 
@@ -207,7 +207,7 @@ struct client_entry {
 struct msg_clients {
 	enum clients_op op;
 	uint64_t seq;             /* acknowledged by MSG_CLIENTS_ACK with the same */
-	struct client_entry entry; /* ADD and DEL */
+	char text[CLIENTS_TEXT_MAX]; /* ADD and DEL: entries (wire/clients_text.h) */
 };
 
 /*
@@ -215,7 +215,7 @@ struct msg_clients {
  * pieces come in order; the last one ends at total). Belongs to the transaction
  * of the message's epoch.
  */
-enum { STATE_PIECE_MAX = 8192, STATE_TEXT_MAX = 2 << 20 };
+enum { STATE_PIECE_MAX = 8192, STATE_TEXT_MAX = 32 << 20 };
 
 struct msg_state {
 	uint64_t offset, total;   /* bytes */

@@ -19,20 +19,29 @@
 
 #include "model.h"
 
-enum { CLIENTS_MAX = 4096 }; /* entries in a set */
+enum { CLIENTS_MAX = 1 << 16 }; /* entries in a set */
 
 /* ---- a set of entries, sorted (by kind, then text), without doubles */
+struct client_item {
+	enum client_kind kind;
+	char text[];
+};
+
 struct client_set {
-	struct client_entry *entries;
+	struct client_item **entries;
 	size_t n, cap;
 };
 
 void client_set_free(struct client_set *s);
+void client_set_clear(struct client_set *s); /* keeps the room */
 /* 0, also when it is there already; -E2BIG, -ENOMEM. */
+int client_set_put(struct client_set *s, enum client_kind kind, const char *text);
 int client_set_add(struct client_set *s, const struct client_entry *e);
 /* 0, also when it is not there. */
 int client_set_del(struct client_set *s, const struct client_entry *e);
-bool client_set_has(const struct client_set *s, const struct client_entry *e);
+bool client_set_has(const struct client_set *s, enum client_kind kind, const char *text);
+/* Those of one kind. */
+bool client_set_equal(const struct client_set *a, const struct client_set *b, enum client_kind kind);
 int client_set_copy(struct client_set *to, const struct client_set *from);
 size_t client_set_count(const struct client_set *s, enum client_kind kind);
 
@@ -41,6 +50,7 @@ size_t client_set_count(const struct client_set *s, enum client_kind kind);
  * ganesha writes it, printable, no '/', the length that of the owner;
  * CONNECTION: "client-ip client-port floating-ip port". ERR_INPUT else.
  */
+int client_text_check(enum client_kind kind, const char *text, struct err *err);
 int client_entry_check(const struct client_entry *e, struct err *err);
 
 /* Pure. Calls fn(ADD, entry) for what is only in now, fn(DEL, entry) for what is
@@ -84,12 +94,19 @@ int clients_replica_open(const char *state_dir, const char *group, struct client
 void clients_replica_close(struct clients_replica *r);
 
 /*
- * Applies one message; what it says is on disk when it returns 0, so that it
- * can be acknowledged. Between FULL_BEGIN and FULL_END the previous set stays
- * in force; FULL_END swaps. CONNECTIONs alone are not synced: losing one costs
- * a tickle. ERR_INPUT: a malformed entry or an op out of order; nothing changed.
+ * Applies one message, in memory. Between FULL_BEGIN and FULL_END the previous
+ * set stays in force; FULL_END swaps. ERR_INPUT: a malformed entry (those before
+ * it are taken) or an op out of order.
  */
 int clients_replica_apply(struct clients_replica *r, const struct msg_clients *m, struct err *err);
+
+/*
+ * Brings to the disk what was applied since: one write, whatever the number of
+ * messages; they can be acknowledged when it returns 0. After an error the next
+ * one tries it all again. CONNECTIONs alone are not synced: losing one costs a
+ * tickle.
+ */
+int clients_replica_commit(struct clients_replica *r, struct err *err);
 
 /* What it holds; valid until the next apply. */
 const struct client_set *clients_replica_set(const struct clients_replica *r);

@@ -15,6 +15,7 @@
 #include <zlib.h>
 
 #include "cleanup.h"
+#include "clients_text.h"
 #include "clients_tree.h"
 #include "log.h"
 
@@ -27,6 +28,7 @@ struct clients_replica {
 	struct client_set set;     /* in force */
 	struct client_set pending; /* of a FULL under way */
 	bool full;
+	bool unwritten[CLIENT_CONNECTION + 1]; /* by kind: the disk has an older set */
 };
 
 static const char *where = "client replica";
@@ -45,9 +47,9 @@ static int put_lines(FILE *f, const struct client_set *set, enum client_kind kin
 
 	fprintf(f, "%s\n", HEADER);
 	for (size_t i = 0; i < set->n; i++) {
-		const char *t = set->entries[i].text;
+		const char *t = set->entries[i]->text;
 
-		if (set->entries[i].kind != kind)
+		if (set->entries[i]->kind != kind)
 			continue;
 		crc = crc32(crc, (const Bytef *)t, (uInt)strlen(t) + 1);
 		fprintf(f, "%s\n", t);
@@ -79,13 +81,6 @@ static int write_file(const struct clients_replica *r, const struct client_set *
 	if (ret < 0)
 		return err_set(err, ERR_SYSTEM, -ret, where, "cannot write %s", final);
 	return kind == CLIENT_RECORD ? clients_sync_dir(r->dir, err) : 0;
-}
-
-static int write_both(const struct clients_replica *r, const struct client_set *set, struct err *err)
-{
-	int ret = write_file(r, set, CLIENT_RECORD, err);
-
-	return ret < 0 ? ret : write_file(r, set, CLIENT_CONNECTION, err);
 }
 
 /* ---- reading */
@@ -139,7 +134,8 @@ static int read_file(struct clients_replica *r, enum client_kind kind, struct er
 		return 0;
 	if (!f)
 		return err_set(err, ERR_SYSTEM, errno, where, "cannot open %s", path);
-	if (!get_lines(f, &r->set, kind) && kind == CLIENT_RECORD)
+	r->unwritten[kind] = !get_lines(f, &r->set, kind);
+	if (r->unwritten[kind] && kind == CLIENT_RECORD)
 		log_err("client replica: %s is damaged; %zu records are left of it", path, r->set.n);
 	fclose(f);
 	return 0;
@@ -183,7 +179,7 @@ void clients_replica_close(struct clients_replica *r)
 
 static int full_begin(struct clients_replica *r)
 {
-	r->pending.n = 0;
+	client_set_clear(&r->pending);
 	r->full = true;
 	return 0;
 }
@@ -191,39 +187,48 @@ static int full_begin(struct clients_replica *r)
 static int full_end(struct clients_replica *r, struct err *err)
 {
 	struct client_set old = r->set;
-	int ret;
 
 	if (!r->full)
 		return err_set(err, ERR_INPUT, EPROTO, where, "FULL_END without FULL_BEGIN");
-	ret = write_both(r, &r->pending, err);
-	if (ret < 0)
-		return ret;
+	for (enum client_kind k = CLIENT_RECORD; k <= CLIENT_CONNECTION; k++)
+		r->unwritten[k] = r->unwritten[k] || !client_set_equal(&r->set, &r->pending, k);
 	r->set = r->pending;
 	r->pending = old;
-	r->pending.n = 0;
+	client_set_clear(&r->pending);
 	r->full = false;
 	return 0;
 }
 
-/* Adds or deletes in what is in force, on disk first; or in the pending set. */
-static int one(struct clients_replica *r, const struct msg_clients *m, struct err *err)
+/* Adds or deletes in what is in force, or in the pending set. */
+static int one(struct clients_replica *r, enum clients_op op, const struct client_entry *e, struct err *err)
 {
 	struct client_set *set = r->full ? &r->pending : &r->set;
-	bool add = m->op == CLIENTS_ADD;
-	int ret = client_entry_check(&m->entry, err);
+	bool add = op == CLIENTS_ADD;
+	int ret = client_entry_check(e, err);
 
-	if (ret < 0 || client_set_has(set, &m->entry) == add)
+	if (ret < 0 || client_set_has(set, e->kind, e->text) == add)
 		return ret;
-	ret = add ? client_set_add(set, &m->entry) : client_set_del(set, &m->entry);
+	ret = add ? client_set_add(set, e) : client_set_del(set, e);
 	if (ret < 0)
 		return err_set(err, ret == -E2BIG ? ERR_INPUT : ERR_SYSTEM, -ret, where,
 			       "cannot take one more client");
-	if (r->full)
-		return 0;
-	ret = write_file(r, set, m->entry.kind, err);
-	if (ret < 0) /* not on disk: not acknowledged, so not here either */
-		(void)(add ? client_set_del(set, &m->entry) : client_set_add(set, &m->entry));
-	return ret;
+	if (!r->full)
+		r->unwritten[e->kind] = true;
+	return 0;
+}
+
+static int several(struct clients_replica *r, const struct msg_clients *m, struct err *err)
+{
+	const char *p = m->text;
+	struct client_entry e;
+	int ret;
+
+	while ((ret = clients_text_next(&p, &e)) > 0) {
+		ret = one(r, m->op, &e, err);
+		if (ret < 0)
+			return ret;
+	}
+	return ret < 0 ? err_set(err, ERR_INPUT, EPROTO, where, "a line is no entry") : 0;
 }
 
 int clients_replica_apply(struct clients_replica *r, const struct msg_clients *m, struct err *err)
@@ -232,9 +237,21 @@ int clients_replica_apply(struct clients_replica *r, const struct msg_clients *m
 	case CLIENTS_FULL_BEGIN: return full_begin(r);
 	case CLIENTS_FULL_END: return full_end(r, err);
 	case CLIENTS_ADD:
-	case CLIENTS_DEL: return one(r, m, err);
+	case CLIENTS_DEL: return several(r, m, err);
 	}
 	return err_set(err, ERR_INPUT, EPROTO, where, "unknown operation %d", (int)m->op);
+}
+
+int clients_replica_commit(struct clients_replica *r, struct err *err)
+{
+	for (enum client_kind k = CLIENT_RECORD; k <= CLIENT_CONNECTION; k++) {
+		int ret = r->unwritten[k] ? write_file(r, &r->set, k, err) : 0;
+
+		if (ret < 0)
+			return ret;
+		r->unwritten[k] = false;
+	}
+	return 0;
 }
 
 const struct client_set *clients_replica_set(const struct clients_replica *r)

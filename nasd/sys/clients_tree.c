@@ -145,15 +145,19 @@ static int read_dir(struct reader *r, int fd, size_t len, int depth)
 		children++;
 		if (len + n >= sizeof(r->entry.text) || depth >= TREE_DEPTH_MAX)
 			continue;
-		sub = openat(dirfd(dir), d->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		if (sub < 0)
-			continue; /* gone meanwhile, or no directory */
+		sub = -1;
+		if (n == NAME_MAX || d->d_type != DT_DIR) {
+			sub = openat(dirfd(dir), d->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+			if (sub < 0)
+				continue; /* gone meanwhile, or no directory */
+		}
 		memcpy(r->entry.text + len, d->d_name, n + 1);
 		if (n == NAME_MAX) {
 			ret = read_dir(r, sub, len + n, depth + 1);
 			r->entry.text[len + n] = '\0';
 		} else {
-			close(sub);
+			if (sub >= 0)
+				close(sub);
 			ret = 0;
 		}
 		if (ret == 0)
@@ -210,12 +214,12 @@ int clients_tree_write(const char *path, const struct client_set *set, struct er
 	if (top < 0)
 		return err_set(err, ERR_SYSTEM, errno, where, "cannot open %s", path);
 	for (size_t i = 0; i < set->n && ret == 0; i++) {
-		if (set->entries[i].kind != CLIENT_RECORD)
+		if (set->entries[i]->kind != CLIENT_RECORD)
 			continue;
-		ret = client_entry_check(&set->entries[i], err);
+		ret = client_text_check(CLIENT_RECORD, set->entries[i]->text, err);
 		if (ret < 0)
 			return ret;
-		ret = write_record(top, set->entries[i].text);
+		ret = write_record(top, set->entries[i]->text);
 	}
 	if (ret == 0 && fsync(top) < 0)
 		ret = -errno;

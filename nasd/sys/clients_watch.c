@@ -22,7 +22,7 @@ static int read_all(char paths[CLIENTS_DBS][PATH_MAX], bool installed, int inoti
 {
 	int ret = 0;
 
-	out->n = 0;
+	client_set_clear(out);
 	if (installed)
 		return clients_tree_read(paths[CLIENTS_DB_TAKEOVER], inotify, out, err);
 	/* From where ganesha moves records to where it moves them, so that none
@@ -141,8 +141,8 @@ int clients_install(const char *state_dir, const char *group, const struct clien
 	if (ret == 0)
 		ret = clients_mkdirs(path, err);
 	for (size_t i = 0; i < set->n && ret == 0; i++)
-		if (set->entries[i].kind == CLIENT_RECORD)
-			ret = client_set_add(&want, &set->entries[i]);
+		if (set->entries[i]->kind == CLIENT_RECORD)
+			ret = client_set_put(&want, CLIENT_RECORD, set->entries[i]->text);
 	if (ret == 0)
 		ret = clients_tree_read(path, -1, &there, err);
 	/* mostly it was installed before the freeze, and nothing is left to do */

@@ -120,8 +120,8 @@ static struct net_flow *known_flows(struct effects *fx, size_t *n)
 	pthread_mutex_lock(&fx->data_lock);
 	flows = calloc(fx->cut.n + fx->clients.n + 1, sizeof(*flows));
 	for (size_t i = 0; flows && fx->have_clients && i < fx->clients.n; i++)
-		if (fx->clients.entries[i].kind == CLIENT_CONNECTION &&
-		    flow_parse(fx->clients.entries[i].text, &f))
+		if (fx->clients.entries[i]->kind == CLIENT_CONNECTION &&
+		    flow_parse(fx->clients.entries[i]->text, &f))
 			add_flow(flows, n, &f);
 	for (size_t i = 0; flows && !fx->have_clients && i < fx->cut.n; i++)
 		add_flow(flows, n, &fx->cut.at[i]);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Client entries. On the active: ganesha's database is watched, connections are
- * listed once a second, and what changed goes to the peer; a full set goes when
- * the peer comes up and before each freeze. On the standby: what arrives is on
- * disk before it is acknowledged.
+ * listed once a second, and what changed goes to the peer, as many as a message
+ * holds; a full set goes when the peer comes up and before each freeze. On the
+ * standby: what arrives is on disk before it is acknowledged; what arrives while
+ * the disk is written to goes there together, with one acknowledgement.
  */
 #include "engine_internal.h"
 
@@ -12,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clients_text.h"
 #include "flows.h"
 #include "log.h"
 #include "sockdiag.h"
@@ -42,10 +44,10 @@ static int add_connections(struct egroup *g, struct client_set *set, struct err 
 	}
 	ret = net_conn_list(locals, g->conf->n_addresses, g->conf->nfs.port, &conns, &n, err);
 	for (size_t i = 0; ret == 0 && i < n; i++) {
-		struct client_entry ce = { .kind = CLIENT_CONNECTION };
+		char text[CLIENT_ENTRY_MAX];
 
-		if (flow_format(&conns[i].flow, ce.text, sizeof(ce.text)))
-			ret = client_set_add(set, &ce);
+		if (flow_format(&conns[i].flow, text, sizeof(text)))
+			ret = client_set_put(set, CLIENT_CONNECTION, text);
 	}
 	net_conn_free(conns);
 	return ret;
@@ -62,32 +64,63 @@ static void scan_fn(void *arg)
 		effects_remember(j->g->fx, NULL);
 }
 
-static int send_entry(struct egroup *g, enum clients_op op, const struct client_entry *ce)
-{
-	struct peer_msg m = { .type = MSG_CLIENTS };
+/* A message that is being filled. */
+struct batch {
+	struct egroup *g;
+	struct peer_msg m;
+	size_t len;
+};
 
-	snprintf(m.group, sizeof(m.group), "%s", g->conf->name);
-	m.u.clients.op = op;
-	m.u.clients.seq = ++g->clients_seq;
-	if (ce)
-		m.u.clients.entry = *ce;
-	return peer_link_send(g->e->link, &m);
+static int send_op(struct batch *b, enum clients_op op)
+{
+	int ret;
+
+	snprintf(b->m.group, sizeof(b->m.group), "%s", b->g->conf->name);
+	b->m.type = MSG_CLIENTS;
+	b->m.u.clients.op = op;
+	b->m.u.clients.seq = ++b->g->clients_seq;
+	ret = peer_link_send(b->g->e->link, &b->m);
+	b->m.u.clients.text[0] = '\0';
+	b->len = 0;
+	return ret;
 }
 
-static int send_change(enum clients_op op, const struct client_entry *ce, void *data)
+static int send_rest(struct batch *b)
 {
-	return send_entry(data, op, ce);
+	return b->len ? send_op(b, b->m.u.clients.op) : 0;
+}
+
+static int add_change(enum clients_op op, const struct client_entry *e, void *data)
+{
+	struct batch *b = data;
+	int ret = b->m.u.clients.op == op ? 0 : send_rest(b);
+
+	b->m.u.clients.op = op;
+	if (ret < 0 || clients_text_add(b->m.u.clients.text, CLIENTS_TEXT_MAX, &b->len, e->kind, e->text))
+		return ret;
+	ret = send_rest(b);
+	if (ret == 0 && !clients_text_add(b->m.u.clients.text, CLIENTS_TEXT_MAX, &b->len, e->kind, e->text))
+		ret = -EMSGSIZE;
+	return ret;
+}
+
+static int send_diff(struct egroup *g, const struct client_set *old, const struct client_set *now)
+{
+	struct batch b = { .g = g };
+	int ret = clients_diff(old, now, add_change, &b);
+
+	return ret < 0 ? ret : send_rest(&b);
 }
 
 static int send_full(struct egroup *g, const struct client_set *set)
 {
-	int ret = send_entry(g, CLIENTS_FULL_BEGIN, NULL);
+	static const struct client_set nothing;
+	struct batch b = { .g = g };
+	int ret = send_op(&b, CLIENTS_FULL_BEGIN);
 
-	for (size_t i = 0; ret == 0 && i < set->n; i++)
-		ret = send_entry(g, CLIENTS_ADD, &set->entries[i]);
 	if (ret == 0)
-		ret = send_entry(g, CLIENTS_FULL_END, NULL);
-	return ret;
+		ret = send_diff(g, &nothing, set);
+	return ret < 0 ? ret : send_op(&b, CLIENTS_FULL_END);
 }
 
 static void synced(struct egroup *g, bool ok, const struct err *err)
@@ -105,7 +138,7 @@ static int send_scanned(struct egroup *g)
 	if (g->sync_wanted || !g->peer_has_full)
 		ret = send_full(g, &g->current);
 	else
-		ret = clients_diff(&g->sent, &g->current, send_change, g);
+		ret = send_diff(g, &g->sent, &g->current);
 	if (ret < 0 || client_set_copy(&g->sent, &g->current) < 0) {
 		g->peer_has_full = false; /* the next scan sends all of it */
 		return ret < 0 ? ret : -ENOMEM;
@@ -126,8 +159,8 @@ static void keep_connections(struct egroup *g, struct client_set *set)
 	if (v.state == GS_ACTIVE || g->sync_wanted)
 		return;
 	for (size_t i = 0; i < g->current.n; i++)
-		if (g->current.entries[i].kind == CLIENT_CONNECTION)
-			client_set_add(set, &g->current.entries[i]); /* one that is missing costs a tickle */
+		if (g->current.entries[i]->kind == CLIENT_CONNECTION)
+			client_set_put(set, CLIENT_CONNECTION, g->current.entries[i]->text); /* one that is missing costs a tickle */
 }
 
 static void scan(struct egroup *g);
@@ -270,60 +303,116 @@ static int scan_timer(sd_event_source *s, uint64_t usec, void *data)
 
 /* ---- the standby's side */
 
-struct apply_job {
+struct clients_job {
 	struct egroup *g;
-	struct msg_clients m;
+	struct msg_clients *msgs;
+	size_t n, room;
 	bool install;   /* reserved as a target: what can be done before the freeze is done now */
 	int ret;
 	struct err err;
 };
 
+/* What cannot be taken is not acknowledged, nor what came along with it. */
 static void apply_fn(void *arg)
 {
-	struct apply_job *j = arg;
+	struct clients_job *j = arg;
+	struct egroup *g = j->g;
 
-	pthread_mutex_lock(&j->g->rep_lock);
-	j->ret = clients_replica_apply(j->g->rep, &j->m, &j->err);
+	pthread_mutex_lock(&g->rep_lock);
+	for (size_t i = 0; i < j->n; i++) {
+		struct err e = { 0 };
+		int ret = clients_replica_apply(g->rep, &j->msgs[i], &e);
+
+		if (ret < 0 && j->ret == 0) {
+			j->ret = ret;
+			j->err = e;
+		}
+	}
+	if (j->ret == 0)
+		j->ret = clients_replica_commit(g->rep, &j->err);
 	if (j->ret == 0 && j->install)
-		j->ret = clients_install(j->g->e->spec.state_dir, j->g->conf->name,
-					 clients_replica_set(j->g->rep), &j->err);
-	atomic_store(&j->g->replicated, (unsigned)client_set_count(clients_replica_set(j->g->rep), CLIENT_RECORD));
-	pthread_mutex_unlock(&j->g->rep_lock);
+		j->ret = clients_install(g->e->spec.state_dir, g->conf->name, clients_replica_set(g->rep), &j->err);
+	atomic_store(&g->replicated, (unsigned)client_set_count(clients_replica_set(g->rep), CLIENT_RECORD));
+	pthread_mutex_unlock(&g->rep_lock);
 }
+
+static void job_free(struct clients_job *j)
+{
+	if (j)
+		free(j->msgs);
+	free(j);
+}
+
+static void apply_next(struct egroup *g);
 
 static void apply_done(void *arg)
 {
-	struct apply_job *j = arg;
+	struct clients_job *j = arg;
 	struct egroup *g = j->g;
 
 	if (j->ret < 0) {
-		log_warn("a client entry from the peer was not stored: %s", j->err.msg);
+		log_warn("client entries from the peer were not stored: %s", j->err.msg);
 	} else {
 		struct peer_msg m = { .type = MSG_CLIENTS_ACK };
 
 		snprintf(m.group, sizeof(m.group), "%s", g->conf->name);
-		m.u.clients.seq = j->m.seq;
+		m.u.clients.seq = j->msgs[j->n - 1].seq;
 		peer_link_send(g->e->link, &m);
 	}
-	free(j);
+	job_free(j);
+	g->applying = false;
+	apply_next(g);
+}
+
+static void apply_next(struct egroup *g)
+{
+	struct clients_job *j = g->arrived;
+
+	if (g->applying || !j)
+		return;
+	g->arrived = NULL;
+	g->applying = lane_submit(g->side, apply_fn, apply_done, j) == 0;
+	if (!g->applying)
+		job_free(j);
+}
+
+static bool arrive(struct egroup *g, const struct msg_clients *m)
+{
+	struct clients_job *j = g->arrived;
+
+	if (!j) {
+		j = g->arrived = calloc(1, sizeof(*j));
+		if (!j)
+			return false;
+		j->g = g;
+	}
+	if (j->n == j->room) {
+		size_t room = j->room ? 2 * j->room : 8;
+		struct msg_clients *p = reallocarray(j->msgs, room, sizeof(*p));
+
+		if (!p)
+			return false;
+		j->msgs = p;
+		j->room = room;
+	}
+	j->msgs[j->n++] = *m;
+	return true;
 }
 
 void egroup_clients_message(struct egroup *g, const struct msg_clients *m)
 {
-	struct apply_job *j;
 	struct group_view v;
 
 	if (serving(g))
 		return; /* the past */
-	group_look(g->core, &v);
-	j = calloc(1, sizeof(*j));
-	if (!j)
+	if (!arrive(g, m)) { /* with one missing, none of them counts */
+		job_free(g->arrived);
+		g->arrived = NULL;
 		return;
-	j->g = g;
-	j->m = *m;
-	j->install = m->op == CLIENTS_FULL_END && v.state == GS_PREPARED;
-	if (lane_submit(g->side, apply_fn, apply_done, j) < 0)
-		free(j);
+	}
+	group_look(g->core, &v);
+	g->arrived->install = g->arrived->install || (m->op == CLIENTS_FULL_END && v.state == GS_PREPARED);
+	apply_next(g);
 }
 
 int egroup_clients_choose(struct egroup *g, bool replica, struct err *err)
@@ -374,4 +463,5 @@ void egroup_clients_close(struct egroup *g)
 	clients_replica_close(g->rep);
 	client_set_free(&g->sent);
 	client_set_free(&g->current);
+	job_free(g->arrived);
 }

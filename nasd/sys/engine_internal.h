@@ -48,6 +48,7 @@ struct injection {
 };
 
 struct step_job; /* engine_actions.c */
+struct clients_job; /* engine_clients.c */
 
 struct egroup {
 	struct engine *e;
@@ -70,6 +71,8 @@ struct egroup {
 	bool scanning, scan_again, sync_wanted, peer_has_full;
 	uint64_t clients_seq, sync_seq; /* sync_seq: acknowledged = synced; 0: none waits */
 	atomic_uint replicated;
+	struct clients_job *arrived; /* from the peer, not yet in the lane; NULL: nothing */
+	bool applying;               /* what came before is */
 
 	/* the clients' state: this node's own, or the source's */
 	struct {
@@ -85,7 +88,9 @@ struct egroup {
 	} coming;
 	struct step_job *gate_job;     /* GATE: done but for the target's word; NULL: none */
 	int64_t handed_at;
-	sd_event_source *gate_timer;
+	sd_event_source *gate_timer, *send_timer;
+	size_t sent_len;               /* of the state, to the target */
+	uint64_t sending_epoch;
 
 	/* announcements repeated */
 	sd_event_source *announce_timer;

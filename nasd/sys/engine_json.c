@@ -85,8 +85,8 @@ static json_t *clients_json(struct egroup *g)
 		char addr[64], local[64];
 		unsigned port, lport;
 
-		if (g->current.entries[i].kind != CLIENT_CONNECTION ||
-		    sscanf(g->current.entries[i].text, "%63s %u %63s %u", addr, &port, local, &lport) != 4)
+		if (g->current.entries[i]->kind != CLIENT_CONNECTION ||
+		    sscanf(g->current.entries[i]->text, "%63s %u %63s %u", addr, &port, local, &lport) != 4)
 			continue;
 		json_array_append_new(list, json_pack("{s:s, s:i, s:s}", "address", addr, "port", (int)port,
 						      "local", local));

@@ -24,7 +24,7 @@
 #include "err.h"
 
 enum {
-	FRAME_VERSION = 2, /* 2: STATE, STATE_ACK, the row gate, state_moves in FACTS */
+	FRAME_VERSION = 3, /* 2: STATE, STATE_ACK, the row gate, state_moves in FACTS; 3: CLIENTS with many entries */
 	FRAME_HEADER_LEN = 32,
 	FRAME_PAYLOAD_MAX = 64 * 1024,
 	FRAME_MAX = FRAME_HEADER_LEN + FRAME_PAYLOAD_MAX,

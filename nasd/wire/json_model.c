@@ -22,11 +22,6 @@ static const char *step_word(unsigned v)
 	return step_name((enum step_id)v);
 }
 
-static const char *kind_word(unsigned v)
-{
-	return client_kind_name((enum client_kind)v);
-}
-
 static const char *class_word(unsigned v)
 {
 	return err_class_name((enum err_class)v);
@@ -90,17 +85,6 @@ static const struct jf report_rows[] = {
 	JF_ROW(step_report, message, "message", JF_TEXT),
 };
 const struct jf_table json_report_table = JF_TABLE(report_rows);
-
-static const struct jf entry_rows[] = {
-	JF_ROW_ENUM(client_entry, kind, "kind", kind_word, CLIENT_RECORD, CLIENT_CONNECTION),
-	JF_ROW(client_entry, text, "text", JF_EXACT),
-};
-const struct jf_table json_entry_table = JF_TABLE(entry_rows);
-
-bool json_entry_present(const void *member)
-{
-	return ((const struct client_entry *)member)->text[0] != '\0';
-}
 
 static const struct jf error_rows[] = {
 	JF_ROW_ENUM(err, cls, "class", class_word, ERR_INPUT, ERR_INTERNAL),

@@ -5,9 +5,8 @@
 
 #include "json_field.h"
 
-extern const struct jf_table json_facts_table, json_report_table, json_entry_table, json_error_table;
+extern const struct jf_table json_facts_table, json_report_table, json_error_table;
 
-bool json_entry_present(const void *member); /* struct client_entry: its text is not empty */
 bool json_error_present(const void *member); /* struct err: its class is not ERR_NONE */
 
 #endif

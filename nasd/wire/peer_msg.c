@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "clients_text.h"
 #include "json_field.h"
 #include "json_tables.h"
 
@@ -64,7 +65,7 @@ static const struct jf clients_rows[] = {
 	COMMON,
 	JF_ROW_ENUM(peer_msg, u.clients.op, "op", op_word, CLIENTS_FULL_BEGIN, CLIENTS_FULL_END),
 	M(u.clients.seq, "seq", JF_U64),
-	JF_ROW_OBJECT(peer_msg, u.clients.entry, "entry", &json_entry_table, json_entry_present),
+	M(u.clients.text, "entries", JF_LINES),
 };
 
 static const struct jf ack_rows[] = { COMMON, M(u.clients.seq, "seq", JF_U64) };
@@ -133,14 +134,28 @@ static int check_state(const struct msg_state *s, struct err *err)
 	return 0;
 }
 
+static int check_clients(const struct msg_clients *c, struct err *err)
+{
+	bool wanted = c->op == CLIENTS_ADD || c->op == CLIENTS_DEL;
+	const char *p = c->text;
+	struct client_entry e;
+	unsigned line = 1;
+	int r;
+
+	if (wanted == !*p)
+		return err_set(err, ERR_INPUT, EPROTO, "entries", wanted ? "\"%s\" needs some" : "\"%s\" has none",
+			       clients_op_name(c->op));
+	while ((r = clients_text_next(&p, &e)) > 0)
+		line++;
+	if (r < 0)
+		return err_set(err, ERR_INPUT, EPROTO, "entries", "line %u is no entry", line);
+	return 0;
+}
+
 static int check_message(const struct peer_msg *m, struct err *err)
 {
-	bool needs_entry = m->u.clients.op == CLIENTS_ADD || m->u.clients.op == CLIENTS_DEL;
-
-	if (m->type == MSG_CLIENTS && needs_entry != json_entry_present(&m->u.clients.entry))
-		return err_set(err, ERR_INPUT, EPROTO, "entry",
-			       needs_entry ? "\"%s\" needs an entry" : "\"%s\" has no entry",
-			       clients_op_name(m->u.clients.op));
+	if (m->type == MSG_CLIENTS)
+		return check_clients(&m->u.clients, err);
 	return m->type == MSG_STATE ? check_state(&m->u.state, err) : 0;
 }
 

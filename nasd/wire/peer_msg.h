@@ -9,7 +9,7 @@
  *     HEARTBEAT  "sent_us","echo_us","echo_held_us"
  *     FACTS      "facts": see json_model.h
  *     STEP       "report": see json_model.h
- *     CLIENTS    "op","seq","entry" (null for full-begin and full-end)
+ *     CLIENTS    "op","seq","entries" (clients_text.h; empty for full-begin and full-end)
  *     CLIENTS_ACK  "seq"
  *     STATE      "offset","total" (at most STATE_TEXT_MAX),"text" (lines, not empty)
  *     REFUSED, REPLY, REQUEST, ABORT, DONE, STATE_ACK

@@ -72,11 +72,11 @@ START_TEST(stale_records_do_not_come_back)
 	install_one("10.9.9.8-(5:other)");
 	ck_assert(clients_read_database(env.state_dir, "demo", &set, &e) == 0);
 	ck_assert_uint_eq(set.n, 1);
-	ck_assert_str_eq(set.entries[0].text, "10.9.9.8-(5:other)");
+	ck_assert_str_eq(set.entries[0]->text, "10.9.9.8-(5:other)");
 	TIMED("activate", ganesha_activate(g, 10 * SECOND, &e));
 	ck_assert(clients_read_database(env.state_dir, "demo", &set, &e) == 0);
 	ck_assert_uint_eq(set.n, 1);
-	ck_assert_str_eq(set.entries[0].text, "10.9.9.8-(5:other)");
+	ck_assert_str_eq(set.entries[0]->text, "10.9.9.8-(5:other)");
 	TIMED("stop_all", ganesha_stop_all(g, 3 * SECOND, &e));
 	client_set_free(&set);
 	ganesha_free(g);

@@ -83,7 +83,9 @@ START_TEST(large_messages)
 	RUN_UNTIL(&x, both_up(&x), 2000);
 	m.u.clients.op = CLIENTS_ADD;
 	m.u.clients.seq = 1;
-	memset(m.u.clients.entry.text, 'c', CLIENT_ENTRY_MAX - 1);
+	memcpy(m.u.clients.text, "record ", 7);
+	memset(m.u.clients.text + 7, 'c', CLIENT_ENTRY_MAX - 1);
+	m.u.clients.text[CLIENT_ENTRY_MAX + 6] = '\n';
 	/* More than the socket takes at once. */
 	for (i = 0; i < 2500; i++) {
 		m.epoch = (uint64_t)i + 1;

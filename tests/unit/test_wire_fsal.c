@@ -112,7 +112,7 @@ START_TEST(malformed_answers)
 		{ FSAL_DRAIN, OK ",\"drained\":true,\"held\":-1,\"running\":0,\"unsent_connections\":0}" },
 		{ FSAL_DUMP, OK ",\"bytes\":0,\"clients\":0,\"opens\":0,\"locks\":0}" },
 		{ FSAL_DUMP, OK ",\"bytes\":-5,\"clients\":0,\"opens\":0,\"locks\":0}" },
-		{ FSAL_DUMP, OK ",\"bytes\":2097153,\"clients\":0,\"opens\":0,\"locks\":0}" },
+		{ FSAL_DUMP, OK ",\"bytes\":33554433,\"clients\":0,\"opens\":0,\"locks\":0}" },
 		{ FSAL_DUMP, OK ",\"clients\":0,\"opens\":0,\"locks\":0}" },
 		{ FSAL_GRACE_START, OK "}" },
 	};

@@ -106,7 +106,7 @@ START_TEST(header_as_hex)
 		snprintf(hex + 2 * i, 3, "%02x", out[i]);
 	/* cbf43926 is the check value of this CRC for "123456789" */
 	ck_assert_str_eq(hex, "4e415344"         /* NASD */
-			      "0002" "02" "00"   /* version, type, flags */
+			      "0003" "02" "00"   /* version, type, flags */
 			      "00000009"         /* length */
 			      "0102030405060708" /* sequence number */
 			      "cbf43926"         /* CRC */
@@ -172,7 +172,7 @@ START_TEST(version_error_names_both)
 	frame_feed(&dec, out, sizeof(out));
 	ck_assert_int_eq(frame_next(&dec, &f, &err), -EPROTONOSUPPORT);
 	ck_assert_ptr_nonnull(strstr(err.msg, "version 9"));
-	ck_assert_ptr_nonnull(strstr(err.msg, "version 2"));
+	ck_assert_ptr_nonnull(strstr(err.msg, "version 3"));
 	ck_assert(err.remedy[0]);
 	ck_assert_int_eq(frame_encode(1, 1, out, FRAME_PAYLOAD_MAX + 1, out, sizeof(out), &err), -EMSGSIZE);
 }
@@ -276,8 +276,12 @@ static void fill_body(struct peer_msg *m)
 	case MSG_CLIENTS:
 		m->u.clients.op = CLIENTS_DEL;
 		m->u.clients.seq = INT64_MAX;
-		m->u.clients.entry.kind = CLIENT_CONNECTION;
-		FILL(m->u.clients.entry.text);
+		FILL(m->u.clients.text);
+		for (size_t i = CLIENT_ENTRY_MAX; i < CLIENTS_TEXT_MAX; i += CLIENT_ENTRY_MAX)
+			m->u.clients.text[i - 1] = '\n';
+		m->u.clients.text[CLIENTS_TEXT_MAX - 2] = '\n';
+		for (size_t i = 0; i < CLIENTS_TEXT_MAX - 2; i += CLIENT_ENTRY_MAX)
+			memcpy(m->u.clients.text + i, "connection ", 11);
 		break;
 	case MSG_STATE:
 		m->u.state.total = STATE_TEXT_MAX;
@@ -369,7 +373,7 @@ START_TEST(every_word_round_trips)
 
 		m->u.clients.op = (enum clients_op)op;
 		if (op == CLIENTS_ADD || op == CLIENTS_DEL)
-			strcpy(m->u.clients.entry.text, "(18:Linux NFSv4.2 vn\xc3\xb6" "de2)");
+			strcpy(m->u.clients.text, "record (18:Linux NFSv4.2 vn\xc3\xb6" "de2)\n");
 		round_trip(m);
 	}
 }
@@ -403,9 +407,11 @@ START_TEST(what_cannot_be_sent)
 	must_not_encode(m, "owner");
 	m = start(MSG_CLIENTS, false);
 	m->u.clients.op = CLIENTS_ADD;
-	must_not_encode(m, "entry");
-	strcpy(m->u.clients.entry.text, "bytes \xff that are no text");
-	must_not_encode(m, "entry.text");
+	must_not_encode(m, "entries");
+	strcpy(m->u.clients.text, "record bytes \xff that are no text\n");
+	must_not_encode(m, "entries");
+	strcpy(m->u.clients.text, "record without an end");
+	must_not_encode(m, "entries");
 	m = start(MSG_FACTS, false);
 	m->u.facts.n_addresses = GROUP_ADDRS_MAX + 1;
 	must_not_encode(m, "facts.addresses");
