@@ -19,7 +19,13 @@
 
 #include "log.h"
 
-enum { ACK_US = 100000, ACK_PER_KIB_US = 100 };
+enum {
+	ACK_US = 100000,
+	ACK_PER_KIB_US = 100,
+	PIECES_PER_TURN = 32,    /* of the loop, which has other things to do as well */
+	QUEUED_MAX = 512 * 1024, /* the link takes more, but not without end */
+	QUEUED_WAIT_US = 1000,
+};
 
 /* ---- what is kept */
 
@@ -58,22 +64,25 @@ void egroup_state_before(struct egroup *g, enum step_id step)
 
 /* ---- the source */
 
-static int send_state(struct egroup *g, uint64_t epoch)
+/* As much as goes in one turn of the loop. */
+static int send_some(struct egroup *g)
 {
-	struct peer_msg m = { .type = MSG_STATE, .epoch = epoch };
-	int ret = g->state.len ? 0 : -EINVAL;
+	struct peer_msg m = { .type = MSG_STATE, .epoch = g->sending_epoch };
+	int ret = 0;
 
 	snprintf(m.group, sizeof(m.group), "%s", g->conf->name);
 	m.u.state.total = g->state.len;
-	for (size_t at = 0; ret == 0 && at < g->state.len;) {
-		size_t n = g->state.len - at;
+	for (int i = 0; i < PIECES_PER_TURN && ret == 0 && g->sent_len < g->state.len; i++) {
+		size_t n = g->state.len - g->sent_len;
 
+		if (peer_link_queued(g->e->link) > QUEUED_MAX)
+			break;
 		n = n < STATE_PIECE_MAX ? n : STATE_PIECE_MAX - 1;
-		m.u.state.offset = at;
-		memcpy(m.u.state.text, g->state.text + at, n);
+		m.u.state.offset = g->sent_len;
+		memcpy(m.u.state.text, g->state.text + g->sent_len, n);
 		m.u.state.text[n] = '\0';
 		ret = peer_link_send(g->e->link, &m);
-		at += n;
+		g->sent_len += n;
 	}
 	return ret;
 }
@@ -84,6 +93,7 @@ static void gate_ends(struct egroup *g, bool reclaim, const char *more)
 
 	g->gate_job = NULL;
 	sd_event_source_set_enabled(g->gate_timer, SD_EVENT_OFF);
+	sd_event_source_set_enabled(g->send_timer, SD_EVENT_OFF);
 	egroup_gate_done(g, j, reclaim, more);
 }
 
@@ -98,12 +108,36 @@ static int no_word(sd_event_source *s, uint64_t usec, void *data)
 	return 0;
 }
 
+static void send_on(struct egroup *g)
+{
+	int ret = send_some(g);
+
+	if (ret < 0) {
+		gate_ends(g, true, ret == -ENOTCONN ? "the link to the target is down" : "it cannot be sent");
+	} else if (g->sent_len < g->state.len) {
+		bool full = peer_link_queued(g->e->link) > QUEUED_MAX;
+
+		sd_event_source_set_time_relative(g->send_timer, full ? QUEUED_WAIT_US : 0);
+		sd_event_source_set_enabled(g->send_timer, SD_EVENT_ONESHOT);
+	}
+}
+
+static int send_more(sd_event_source *s, uint64_t usec, void *data)
+{
+	struct egroup *g = data;
+
+	(void)s;
+	(void)usec;
+	if (g->gate_job)
+		send_on(g);
+	return 0;
+}
+
 bool egroup_state_hand_over(struct egroup *g, struct step_job *j)
 {
 	struct group_view v;
 	size_t len;
 	char *text = effects_take_dump(g->fx, &len);
-	int ret;
 
 	drop_state(g);
 	if (!text)
@@ -115,13 +149,11 @@ bool egroup_state_hand_over(struct egroup *g, struct step_job *j)
 	g->state.own = true;
 	g->gate_job = j;
 	g->handed_at = engine_now_us();
-	ret = send_state(g, v.txn_epoch);
-	if (ret < 0) {
-		gate_ends(g, true, ret == -ENOTCONN ? "the link to the target is down" : "it cannot be sent");
-		return true;
-	}
+	g->sending_epoch = v.txn_epoch;
+	g->sent_len = 0;
 	sd_event_source_set_time(g->gate_timer, (uint64_t)(g->handed_at + ACK_US) + (len >> 10) * ACK_PER_KIB_US);
 	sd_event_source_set_enabled(g->gate_timer, SD_EVENT_ONESHOT);
+	send_on(g);
 	return true;
 }
 
@@ -211,15 +243,19 @@ int egroup_state_open(struct egroup *g, struct err *err)
 {
 	int ret = sd_event_add_time(g->e->event, &g->gate_timer, CLOCK_MONOTONIC, 0, 1000, no_word, g);
 
+	if (ret >= 0)
+		ret = sd_event_add_time(g->e->event, &g->send_timer, CLOCK_MONOTONIC, 0, 1, send_more, g);
 	if (ret < 0)
 		return err_set(err, ERR_SYSTEM, -ret, g->conf->name, "timer");
 	sd_event_source_set_enabled(g->gate_timer, SD_EVENT_OFF);
+	sd_event_source_set_enabled(g->send_timer, SD_EVENT_OFF);
 	return 0;
 }
 
 void egroup_state_close(struct egroup *g)
 {
 	sd_event_source_unref(g->gate_timer);
+	sd_event_source_unref(g->send_timer);
 	free(g->gate_job);
 	drop_coming(g);
 	drop_state(g);

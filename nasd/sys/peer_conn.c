@@ -381,6 +381,11 @@ void peer_conn_free(struct peer_conn *c)
 	free(c);
 }
 
+size_t peer_conn_queued(const struct peer_conn *c)
+{
+	return c->out_len;
+}
+
 void peer_conn_settled(struct peer_conn *c)
 {
 	sd_event_source_set_enabled(c->deadline, SD_EVENT_OFF);

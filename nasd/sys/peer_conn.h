@@ -56,6 +56,9 @@ void peer_conn_settled(struct peer_conn *c);
 
 bool peer_conn_is_secured(const struct peer_conn *c);
 bool peer_conn_is_broken(const struct peer_conn *c);
+
+/* Bytes that the kernel has not taken yet. */
+size_t peer_conn_queued(const struct peer_conn *c);
 const char *peer_conn_address(const struct peer_conn *c); /* the other end's, no port */
 
 #endif

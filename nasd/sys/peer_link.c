@@ -351,6 +351,11 @@ bool peer_link_is_up(const struct peer_link *l)
 	return l->in_use && !peer_conn_is_broken(l->in_use);
 }
 
+size_t peer_link_queued(const struct peer_link *l)
+{
+	return l->in_use ? peer_conn_queued(l->in_use) : 0;
+}
+
 int peer_link_send(struct peer_link *l, const struct peer_msg *msg)
 {
 	if (!peer_link_is_up(l))

@@ -57,6 +57,9 @@ int peer_link_send(struct peer_link *link, const struct peer_msg *msg);
 
 bool peer_link_is_up(const struct peer_link *link);
 
+/* Bytes that the kernel has not taken yet: who has much to say, waits with more. */
+size_t peer_link_queued(const struct peer_link *link);
+
 /*
  * The peer's monotonic clock minus ours, in microseconds, from the exchange
  * with the least round trip of the last 16. False while there is none; the
