@@ -20,7 +20,7 @@ static int finish(const struct buf *b)
 /*
  * NFSv4 over TCP only: no NLM, rquota or UDP (each would want rpcbind, and NLM
  * keeps the grace period from being lifted early), no Kerberos (its contexts
- * live in the process and cannot move).
+ * live in the process and cannot move). Connections: all that ganesha allows.
  */
 static void add_core(struct buf *b, const struct conf_group *g, const struct ganesha_paths *p)
 {
@@ -31,7 +31,8 @@ static void add_core(struct buf *b, const struct conf_group *g, const struct gan
 		   "\tEnable_RQUOTA = false;\n"
 		   "\tEnable_UDP = false;\n"
 		   "\tClustered = true;\n"
-		   "\tfsid_device = false;\n",
+		   "\tfsid_device = false;\n"
+		   "\tRPC_Max_Connections = 10000;\n",
 		g->nfs.port);
 	if (g->nfs.bind.family)
 		buf_add(b, "\tBind_Addr = %s;\n", g->nfs.bind.text);
