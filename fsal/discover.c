@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <link.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -84,31 +83,6 @@ static bool read_memory(void *data, uintptr_t addr, void *buf, size_t len)
 static struct scan_reader reader_of(struct library *lib)
 {
 	return (struct scan_reader){.read = read_memory, .data = lib};
-}
-
-#ifndef MADV_POPULATE_READ
-#define MADV_POPULATE_READ 22 /* since Linux 5.14; an older one says no, and faults */
-#endif
-
-static int map_segments(struct dl_phdr_info *info, size_t size, void *data)
-{
-	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-
-	(void)size, (void)data;
-	for (int i = 0; i < info->dlpi_phnum; i++) {
-		const ElfW(Phdr) *p = &info->dlpi_phdr[i];
-		uintptr_t from = (info->dlpi_addr + p->p_vaddr) / page * page;
-		uintptr_t to = info->dlpi_addr + p->p_vaddr + p->p_memsz;
-
-		if (p->p_type == PT_LOAD && !(p->p_flags & PF_W))
-			madvise((void *)from, to - from, MADV_POPULATE_READ);
-	}
-	return 0;
-}
-
-void discover_map_code(void)
-{
-	dl_iterate_phdr(map_segments, NULL);
 }
 
 /* ---- builds */

@@ -42,8 +42,4 @@ int discover_code(struct private_parts *out, struct fault *fault);
 /* Adds the tables, which are there when the server has started (nfs_init_wait). */
 int discover_tables(struct private_parts *out, struct fault *fault);
 
-/* Has the code of all libraries mapped now instead of page by page in a freeze:
- * much of what a load runs, this process has never run before. */
-void discover_map_code(void);
-
 #endif

@@ -10,6 +10,7 @@
 
 #include "cleanup.h"
 #include "ganesha_priv.h"
+#include "ganesha_rehearse.h"
 #include "log.h"
 
 enum {
@@ -259,7 +260,7 @@ static enum outcome start(struct ganesha *g, const char *config, enum clients_db
 	return start_once(g, config, records, dbus, deadline, err);
 }
 
-enum outcome ganesha_start_warm(struct ganesha *g, int64_t timeout_us, struct err *err)
+static enum outcome start_warm(struct ganesha *g, int64_t timeout_us, bool rehearse, struct err *err)
 {
 	int64_t deadline = ganesha_now_us() + timeout_us;
 	bool grace;
@@ -275,7 +276,14 @@ enum outcome ganesha_start_warm(struct ganesha *g, int64_t timeout_us, struct er
 		o = start_failed(g);
 	if (o == OUTCOME_DONE && g->module_used)
 		ganesha_module_wait(g, deadline);
+	if (o == OUTCOME_DONE && rehearse)
+		ganesha_rehearse(g, deadline);
 	return o;
+}
+
+enum outcome ganesha_start_warm(struct ganesha *g, int64_t timeout_us, struct err *err)
+{
+	return start_warm(g, timeout_us, true, err);
 }
 
 /* ---- activation */
@@ -500,7 +508,8 @@ enum outcome ganesha_activate_with(struct ganesha *g, struct ganesha_load *load,
 		o = kill_outcome(ganesha_server_kill(g, KILL_US, err));
 		if (o != OUTCOME_DONE)
 			return o;
-		o = ganesha_start_warm(g, timeout_us / 2, &why);
+		/* what a rehearsal would save, it would cost now */
+		o = start_warm(g, timeout_us / 2, false, &why);
 	}
 	if (o == OUTCOME_DONE)
 		o = activate_warm(g, load, ganesha_now_us() + timeout_us / 2, &why);

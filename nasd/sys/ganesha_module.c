@@ -8,7 +8,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "ganesha_conf.h"
 #include "ganesha_priv.h"
 #include "log.h"
 
@@ -170,24 +169,6 @@ void ganesha_module_look(struct ganesha *g, struct ganesha_module *out)
 	out->moves = !out->reason[0];
 }
 
-/* The first export makes ganesha load the FSAL below and much else, for some
- * dozens of milliseconds: not in a freeze. */
-static void rehearse(struct ganesha *g, struct fsal_client *c, int64_t deadline)
-{
-	int64_t began = ganesha_now_us(), left = deadline - began;
-	struct fsal_answer a;
-	char path[PATH_MAX];
-	struct err e = { 0 };
-
-	if (ganesha_path(g, "rehearsal.conf", path, sizeof(path), &e) == 0 &&
-	    simple(c, FSAL_EXPORT_ADD, GANESHA_REHEARSAL_ID, path, left, &a, &e) == 0 &&
-	    simple(c, FSAL_EXPORT_REMOVE, GANESHA_REHEARSAL_ID, NULL, left, &a, &e) == 0)
-		log_debug("ganesha %s: an export rehearsed in %lld us", g->group->name,
-			  (long long)(ganesha_now_us() - began));
-	else
-		log_info("ganesha %s: no export could be rehearsed: %s", g->group->name, e.msg);
-}
-
 void ganesha_module_wait(struct ganesha *g, int64_t deadline)
 {
 	int64_t until = ganesha_now_us() + START_US;
@@ -204,7 +185,6 @@ void ganesha_module_wait(struct ganesha *g, int64_t deadline)
 		usleep(POLL_US);
 	}
 	simple(&c, FSAL_GRACE_LIFT, 0, NULL, ASK_US, &a, NULL);
-	rehearse(g, &c, deadline);
 	fsal_client_close(&c);
 }
 

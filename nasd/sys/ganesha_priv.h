@@ -15,6 +15,7 @@
  *   ganesha_module.c nasd's module in the server; in run_dir/<group>:
  *                      fsal.sock          its socket
  *                      plugins/           links to it and to what it stands over
+ *   ganesha_rehearse.c what a warm server does once before it has to
  */
 #ifndef NASD_SYS_GANESHA_PRIV_H
 #define NASD_SYS_GANESHA_PRIV_H

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The real ganesha.nfsd with nasd's module in it, where it is built (make fsal). */
 #include "ganesha_real.h"
+#include "ganesha_rehearse.h"
 
 static char module_dir[4096];
 
@@ -41,6 +42,7 @@ START_TEST(state_moves_by_the_module)
 	struct ganesha_load load = {0}, bad = {.text = "no state\n", .len = 9};
 	struct err e = {0};
 	unsigned n = 0;
+	int64_t t0;
 
 	if (!module_built())
 		return;
@@ -48,6 +50,13 @@ START_TEST(state_moves_by_the_module)
 	TIMED("start_warm, module", ganesha_start_warm(g, 10 * SECOND, &e));
 	ganesha_module_look(g, &m);
 	ck_assert_msg(m.moves && m.gate_open, "%s", m.reason);
+	/* it has rehearsed: once more is the same. A state can still be loaded. */
+	t0 = now();
+	ck_assert_msg(ganesha_rehearse_requests(&group->nfs, SECOND, &e) == 0, "%s", e.msg);
+	printf("  %-28s %8.2f ms\n", "requests, rehearsed again", (double)(now() - t0) / 1000);
+	ganesha_module_look(g, &m);
+	ck_assert_msg(m.moves && m.gate_open && !m.in_grace, "%s", m.reason);
+	ck_assert_uint_eq(count_records(), 0);
 	TIMED("activate by the module", ganesha_activate(g, 10 * SECOND, &e));
 	ganesha_module_look(g, &m);
 	ck_assert_msg(m.moves && !m.in_grace, "%s", m.reason);
@@ -120,6 +129,7 @@ START_TEST(a_module_that_hangs)
 	ck_assert(!d.closed && !d.text && e.cls == ERR_TIMEOUT);
 	ganesha_module_look(g, &m);
 	ck_assert(!m.moves && m.gate_open && m.reason[0]);
+	ck_assert_int_eq(ganesha_rehearse_requests(&group->nfs, SECOND / 10, &e), -ETIMEDOUT);
 	kill(s.pid, SIGCONT);
 	TIMED("stop_all", ganesha_stop_all(g, 3 * SECOND, &e));
 	ganesha_free(g);
