@@ -20,8 +20,8 @@
 #include "log.h"
 
 enum {
-	ACK_US = 100000,
-	ACK_PER_KIB_US = 100,
+	ACK_US = 500000,
+	ACK_PER_KIB_US = 300,
 	PIECES_PER_TURN = 32,    /* of the loop, which has other things to do as well */
 	QUEUED_MAX = 512 * 1024, /* the link takes more, but not without end */
 	QUEUED_WAIT_US = 1000,
