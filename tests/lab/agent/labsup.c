@@ -7,7 +7,7 @@
  * and nothing of it was ever in the host's namespaces.
  *
  * STATE/sup.sock takes one line per connection (see request()); the power
- * switch on the control network takes on, off, reboot and status only.
+ * switch on the control network takes on, off, reboot, status and time only.
  * STATE/hold is a FIFO: until somebody writes into it, its closing ends the
  * lab, so that a "lab up" that is killed leaves nothing.
  */
@@ -30,6 +30,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "proto.h"
@@ -180,6 +181,15 @@ static void report(struct client *c, char *line)
 	client_close(c);
 }
 
+/* The one clock of the lab: those of the nodes differ by dozens of milliseconds. */
+static int64_t wall_us(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
 static void request(struct client *c)
 {
 	char verb[16] = "", name[32] = "", err[300] = "", buf[400];
@@ -199,6 +209,11 @@ static void request(struct client *c)
 		status(c, words > 1 ? name : NULL);
 		return;
 	}
+	if (!strcmp(verb, "time")) {
+		snprintf(buf, sizeof(buf), "%lld\n", (long long)wall_us());
+		reply(c, buf);
+		return;
+	}
 	n = words > 1 ? sup_node_find(name) : NULL;
 	if (!n) {
 		snprintf(buf, sizeof(buf), "error: no such node: '%s'\n", name);
@@ -214,7 +229,7 @@ static void request(struct client *c)
 		rc = sup_node_on(n, err, sizeof(err));
 	} else if (c->power) {
 		rc = -1;
-		snprintf(err, sizeof(err), "on, off, reboot or status");
+		snprintf(err, sizeof(err), "on, off, reboot, status or time");
 	} else if (!strcmp(verb, "pause") || !strcmp(verb, "resume")) {
 		rc = sup_node_pause(n, verb[0] == 'p', err, sizeof(err));
 	} else if (!strcmp(verb, "wait")) {
