@@ -14,7 +14,7 @@
 
 enum {
 	DRAIN_US = 100000,       /* for what runs: a slow disk */
-	RELEASE_OPENS_MAX = 1000, /* beyond that a process is killed as fast */
+	RELEASE_OPENS_MAX = 200, /* beyond that a process is killed as fast */
 	REOPEN_MORE_US = 1000000, /* beyond the freeze's limit, after which nothing is committed */
 };
 

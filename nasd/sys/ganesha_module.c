@@ -16,8 +16,10 @@ enum {
 	WORK_US = 150000,       /* what takes it some */
 	LOAD_US = 250000,       /* what would cost more to do over */
 	BODY_US = 100000,
-	PER_BYTE_US = 1,        /* and what grows with the state: a dump, a load */
-	STATE_CHUNK = 20,       /* bytes in that time */
+	PER_BYTE_US = 4,        /* and what grows with the state: a load, 1 ms per open in the slowest node seen */
+	STATE_MOST_US = 8000000, /* but not for ever: a freeze has its limit */
+	GATE_US = 200000,       /* with a thousand clients at work; and what a hanging module costs at most */
+	DUMP_US = 500000,       /* 211 ms for a thousand clients with ten thousand opens */
 	START_US = 1000000,
 	POLL_US = 2000,
 	DRAIN_LOOK_MS = 3,      /* at most so long is waited for acknowledgements */
@@ -116,7 +118,9 @@ static int simple(struct fsal_client *c, enum fsal_op op, uint64_t number, const
 
 static int64_t for_state_us(size_t len)
 {
-	return LOAD_US + (int64_t)(len / STATE_CHUNK) * PER_BYTE_US;
+	int64_t us = LOAD_US + (int64_t)len * PER_BYTE_US;
+
+	return us < STATE_MOST_US ? us : STATE_MOST_US;
 }
 
 int ganesha_module_open(struct ganesha *g, struct fsal_client *c, struct err *err)
@@ -246,7 +250,7 @@ static int drain(struct fsal_client *c, int64_t limit_us, struct fsal_answer *a,
 static int dump(struct fsal_client *c, struct ganesha_dump *out, struct err *err)
 {
 	struct fsal_answer a;
-	int ret = simple(c, FSAL_DUMP, 0, NULL, WORK_US, &a, err);
+	int ret = simple(c, FSAL_DUMP, 0, NULL, DUMP_US, &a, err);
 
 	if (ret < 0)
 		return ret;
@@ -254,7 +258,7 @@ static int dump(struct fsal_client *c, struct ganesha_dump *out, struct err *err
 	out->opens = a.u.dump.opens;
 	out->locks = a.u.dump.locks;
 	out->len = (size_t)a.bytes;
-	return fsal_client_body(c, out->len, BODY_US, &out->text, err);
+	return fsal_client_body(c, out->len, BODY_US + (int64_t)out->len / 10, &out->text, err);
 }
 
 int ganesha_gate(struct ganesha *g, int64_t reopen_us, int64_t drain_us, struct ganesha_dump *out,
@@ -267,7 +271,7 @@ int ganesha_gate(struct ganesha *g, int64_t reopen_us, int64_t drain_us, struct 
 
 	*out = (struct ganesha_dump){ 0 };
 	if (ret == 0)
-		ret = simple(&c, FSAL_GATE, (uint64_t)reopen_us / 1000, NULL, ASK_US, &a, err);
+		ret = simple(&c, FSAL_GATE, (uint64_t)reopen_us / 1000, NULL, GATE_US, &a, err);
 	out->closed = ret == 0;
 	closed = ganesha_now_us();
 	if (ret == 0)

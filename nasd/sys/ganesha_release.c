@@ -5,7 +5,7 @@
 #include "ganesha_priv.h"
 #include "log.h"
 
-/* A thousand descriptors in some milliseconds; a process that dies is no slower. */
+/* Some hundred descriptors in some milliseconds; a process that dies is no slower. */
 enum { RELEASE_US = 30000 };
 
 int ganesha_release(struct ganesha *g, const char *point, struct err *err)
