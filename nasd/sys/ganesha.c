@@ -15,6 +15,9 @@
 
 enum {
 	KILL_US = 2000000,
+	TROUBLE_US = 10000000,
+	PROVE_US = 1500000,
+	PROVE_LOOK_US = 10000,
 	GREET_US = 1000000, /* a bus greets at once or not at all */
 	RETRY_US = 500, /* when another export operation holds ganesha's lock */
 	IDS_MAX = 4 * CONF_EXPORTS_MAX,
@@ -103,6 +106,9 @@ void ganesha_state(struct ganesha *g, struct ganesha_state *out)
 	} else if (g->server.pidfd >= 0) {
 		snprintf(out->reason, sizeof(out->reason), "pid %d ended by itself; see %.100s",
 			 (int)g->server.pid, g->log_path);
+		if (g->troubled_pid != g->server.pid)
+			g->troubled_at = ganesha_now_us();
+		g->troubled_pid = g->server.pid;
 	}
 	pthread_mutex_unlock(&g->lock);
 }
@@ -237,6 +243,9 @@ static enum outcome start_once(struct ganesha *g, const char *config, enum clien
 		ret = ganesha_server_spawn(g, config, err);
 	if (ret == 0)
 		ret = ganesha_server_wait(g, dbus, deadline, err);
+	g->started_at = ganesha_now_us();
+	if (ret < 0)
+		g->troubled_at = g->started_at;
 	return ret == 0 ? OUTCOME_DONE : start_failed(g);
 }
 
@@ -260,6 +269,23 @@ static enum outcome start(struct ganesha *g, const char *config, enum clients_db
 	return start_once(g, config, records, dbus, deadline, err);
 }
 
+/* After one that has ended by itself, the next is not trusted before it has run for
+ * a while: a move must not find out in the freeze. */
+static enum outcome prove(struct ganesha *g, struct err *err)
+{
+	int64_t now = ganesha_now_us();
+	bool troubled = g->troubled_at && now - g->troubled_at < TROUBLE_US;
+
+	while (ganesha_server_alive(g) && troubled && ganesha_now_us() < g->started_at + PROVE_US)
+		nanosleep(&(struct timespec){.tv_nsec = PROVE_LOOK_US * 1000L}, NULL);
+	if (ganesha_server_alive(g))
+		return OUTCOME_DONE;
+	g->troubled_at = ganesha_now_us();
+	err_set(err, ERR_SYSTEM, EIO, where, "the server ended soon after it was warm");
+	err_remedy(err, "read %s", g->log_path);
+	return start_failed(g);
+}
+
 static enum outcome start_warm(struct ganesha *g, int64_t timeout_us, bool rehearse, struct err *err)
 {
 	int64_t deadline = ganesha_now_us() + timeout_us;
@@ -270,14 +296,16 @@ static enum outcome start_warm(struct ganesha *g, int64_t timeout_us, bool rehea
 		return OUTCOME_DONE;
 	if (ganesha_server_alive(g) && g->phase == PHASE_WARM &&
 	    ganesha_grace_active(g, &grace, timeout_us / 4, NULL) == OUTCOME_DONE)
-		return OUTCOME_DONE;
+		return rehearse ? prove(g, err) : OUTCOME_DONE;
 	o = start(g, "ganesha.conf", CLIENTS_DB_TAKEOVER, true, deadline, err);
 	if (o == OUTCOME_DONE && ganesha_set_phase(g, PHASE_WARM, err) < 0)
 		o = start_failed(g);
 	if (o == OUTCOME_DONE && g->module_used)
 		ganesha_module_wait(g, deadline);
-	if (o == OUTCOME_DONE && rehearse)
+	if (o == OUTCOME_DONE && rehearse) {
 		ganesha_rehearse(g, deadline);
+		o = prove(g, err);
+	}
 	return o;
 }
 

@@ -63,6 +63,9 @@ struct ganesha {
 	struct child_proc server;   /* pidfd -1: none */
 	enum phase phase;
 	uint64_t tenure;            /* its server epoch */
+	int64_t started_at;         /* monotonic; 0: by an earlier nasd */
+	int64_t troubled_at;        /* when a server ended by itself, or did not come up; 0: never */
+	pid_t troubled_pid;
 	char reason[160];
 };
 

@@ -194,7 +194,7 @@ make_active() {
 }
 
 # Whether a planned move takes the clients' state along: auto or off, on both nodes.
-# Undone when the test ends.
+# A server is what it was started as: two moves renew both.
 migrate_state() { # auto|off
 	local p
 	for p in $NODES; do
@@ -202,6 +202,11 @@ migrate_state() { # auto|off
 	done
 	for p in $NODES; do
 		lab service "$p" nasd restart >/dev/null || return 1
+	done
+	for p in 1 2; do
+		wait_until 40 is_ready || return 1
+		p=$(other "$(active)")
+		ctl "$p" switchover "$p" >/dev/null 2>&1 || return 1
 	done
 	wait_until 40 is_ready
 }

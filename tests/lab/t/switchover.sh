@@ -103,7 +103,7 @@ lab_begin
 eval "$(lab guest build)"
 probe=$GUEST_PROBE
 if [ -n "$reclaim" ]; then
-	at_end migrate_state auto
+	at_end 'lab up; migrate_state auto'
 	migrate_state off || die "the pair is not ready with migrate-state off: $(show_pair)"
 fi
 guest_begin guest vnode2
