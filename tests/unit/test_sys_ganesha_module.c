@@ -35,7 +35,7 @@ static struct ganesha *open_with_module(const struct conf_group *g, const char *
 
 START_TEST(state_moves_by_the_module)
 {
-	struct conf_group *group = make_group();
+	struct conf_group *group;
 	struct ganesha *g;
 	struct ganesha_module m;
 	struct ganesha_dump d;
@@ -46,6 +46,7 @@ START_TEST(state_moves_by_the_module)
 
 	if (!module_built())
 		return;
+	group = make_group();
 	g = open_with_module(group, module_dir);
 	TIMED("start_warm, module", ganesha_start_warm(g, 10 * SECOND, &e));
 	ganesha_module_look(g, &m);
@@ -107,7 +108,7 @@ static bool is_stopped(int pid)
 
 START_TEST(a_module_that_hangs)
 {
-	struct conf_group *group = make_group();
+	struct conf_group *group;
 	struct ganesha *g;
 	struct ganesha_state s;
 	struct ganesha_module m;
@@ -117,6 +118,7 @@ START_TEST(a_module_that_hangs)
 
 	if (!module_built())
 		return;
+	group = make_group();
 	g = open_with_module(group, module_dir);
 	TIMED("start_warm, module", ganesha_start_warm(g, 10 * SECOND, &e));
 	ganesha_state(g, &s);
