@@ -20,6 +20,7 @@ enum {
 	STATE_MOST_US = 8000000, /* but not for ever: a freeze has its limit */
 	GATE_US = 200000,       /* with a thousand clients at work; and what a hanging module costs at most */
 	DUMP_US = 500000,       /* 211 ms for a thousand clients with ten thousand opens */
+	RELEASE_US = 30000,     /* some hundred descriptors; a process that dies is no slower */
 	START_US = 1000000,
 	POLL_US = 2000,
 	DRAIN_LOOK_MS = 3,      /* at most so long is waited for acknowledgements */
@@ -288,14 +289,27 @@ int ganesha_gate(struct ganesha *g, int64_t reopen_us, int64_t drain_us, struct 
 	return ret;
 }
 
-int ganesha_thaw(struct ganesha *g, struct err *err)
+/* A connection for one request, in a server behind its gate. */
+static int one(struct ganesha *g, enum fsal_op op, const char *path, int64_t timeout_us, struct err *err)
 {
 	struct fsal_answer a;
 	struct fsal_client c;
 	int ret = connect_to(g, &c, err);
 
 	if (ret == 0)
-		ret = simple(&c, FSAL_THAW, 0, NULL, WORK_US, &a, err);
+		ret = simple(&c, op, 0, path, timeout_us, &a, err);
 	fsal_client_close(&c);
 	return ret;
+}
+
+int ganesha_thaw(struct ganesha *g, struct err *err)
+{
+	return one(g, FSAL_THAW, NULL, WORK_US, err);
+}
+
+int ganesha_release(struct ganesha *g, const char *point, struct err *err)
+{
+	int ret = one(g, FSAL_RELEASE, point, RELEASE_US, err);
+
+	return ret < 0 ? ret : ganesha_set_phase(g, PHASE_RELEASED, err);
 }
