@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "agent.h"
+#include "scratch.h"
 
 enum { MS = 1000, S = 1000000, OUT_MAX = 4096 };
 
@@ -385,12 +386,7 @@ int main(void)
 {
 	Suite *s = suite_create("fence agents as programs");
 	TCase *t = tcase_create("programs");
-	SRunner *r = srunner_create(s);
-	char clean[64];
-	int failed;
 
-	if (!mkdtemp(dir))
-		return 1;
 	tcase_set_timeout(t, 30);
 	tcase_add_test(t, works);
 	tcase_add_test(t, hangs);
@@ -401,9 +397,5 @@ int main(void)
 	tcase_add_test(t, given_up);
 	tcase_add_test(t, unusable_plan);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	snprintf(clean, sizeof(clean), "rm -rf '%s'", dir);
-	return system(clean) || failed ? 1 : 0;
+	return scratch_run(s, dir);
 }

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "agent_call.h"
+#include "scratch.h"
 
 #define AGENT FENCE_SRC "/tests/lab/tools/fence_lab"
 
@@ -269,12 +270,7 @@ int main(void)
 {
 	Suite *s = suite_create("the lab's fence agent");
 	TCase *t = tcase_create("fence_lab");
-	SRunner *r = srunner_create(s);
-	char clean[64];
-	int failed;
 
-	if (!mkdtemp(dir))
-		return 1;
 	signal(SIGPIPE, SIG_IGN);
 	tcase_set_timeout(t, 60);
 	tcase_add_checked_fixture(t, setup, teardown);
@@ -285,9 +281,5 @@ int main(void)
 	tcase_add_test(t, a_hang);
 	tcase_add_test(t, command_line);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	snprintf(clean, sizeof(clean), "rm -rf '%s'", dir);
-	return system(clean) || failed ? 1 : 0;
+	return scratch_run(s, dir);
 }

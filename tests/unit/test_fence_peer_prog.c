@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "peer_handler.h"
+#include "scratch.h"
 
 #define PROGRAM FENCE_BIN "/nasd-fence-peer"
 #define REQUEST "{\"v\":1,\"cmd\":\"fence-peer\",\"resource\":\"r0\"}\n"
@@ -215,12 +216,7 @@ int main(void)
 {
 	Suite *s = suite_create("nasd-fence-peer");
 	TCase *t = tcase_create("program");
-	SRunner *r = srunner_create(s);
-	char clean[64];
-	int failed;
 
-	if (!mkdtemp(dir))
-		return 1;
 	tcase_set_timeout(t, 30);
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, each_answer);
@@ -231,9 +227,5 @@ int main(void)
 	tcase_add_test(t, restarted);
 	tcase_add_test(t, usage);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	snprintf(clean, sizeof(clean), "rm -rf '%s'", dir);
-	return system(clean) || failed ? 1 : 0;
+	return scratch_run(s, dir);
 }

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "beat.h"
+#include "scratch.h"
 
 #define PROGRAM FENCE_BIN "/nasd-watchdog"
 
@@ -352,12 +353,7 @@ int main(void)
 {
 	Suite *s = suite_create("nasd-watchdog");
 	TCase *t = tcase_create("program");
-	SRunner *r = srunner_create(s);
-	char clean[64];
-	int failed;
 
-	if (!mkdtemp(dir))
-		return 1;
 	tcase_set_timeout(t, 30);
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, idle_touches_nothing);
@@ -372,9 +368,5 @@ int main(void)
 	tcase_add_test(t, without_a_device);
 	tcase_add_test(t, wrong_usage);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	snprintf(clean, sizeof(clean), "rm -rf '%s'", dir);
-	return system(clean) || failed ? 1 : 0;
+	return scratch_run(s, dir);
 }

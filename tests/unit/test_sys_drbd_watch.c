@@ -10,6 +10,7 @@
 
 #include "drbd_watch.h"
 #include "log.h"
+#include "scratch.h"
 
 enum { CHANGES_MAX = 128, LINE_LEN = 200 };
 
@@ -116,12 +117,9 @@ static sd_event *setup(void)
 
 static void teardown(sd_event *event, struct drbd_watch *w)
 {
-	char cmd[128];
-
 	drbd_watch_free(w);
 	sd_event_unref(event);
-	snprintf(cmd, sizeof(cmd), "rm -rf %s", dir);
-	ck_assert_int_eq(system(cmd), 0);
+	ck_assert_int_eq(scratch_remove(dir), 0);
 }
 
 static const char *const recorded[] = {

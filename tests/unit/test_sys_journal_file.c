@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "journal_file_io.h"
+#include "scratch.h"
 
 #include <check.h>
 #include <errno.h>
@@ -27,10 +28,7 @@ static void setup(struct dir *d)
 
 static void teardown(const struct dir *d)
 {
-	char cmd[96];
-
-	snprintf(cmd, sizeof(cmd), "rm -rf '%s'", d->root);
-	ck_assert_int_eq(system(cmd), 0);
+	ck_assert_int_eq(scratch_remove(d->root), 0);
 }
 
 static struct journal_file *open_ok(const struct dir *d)

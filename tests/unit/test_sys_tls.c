@@ -3,6 +3,7 @@
  * Certificates instead of a shared secret: a CA and two nodes, made here.
  */
 #include "tls.h"
+#include "scratch.h"
 
 #include <check.h>
 #include <errno.h>
@@ -124,10 +125,7 @@ static void setup(void)
 
 static void teardown(void)
 {
-	char cmd[96];
-
-	snprintf(cmd, sizeof(cmd), "rm -rf '%s'", root);
-	ck_assert_int_eq(system(cmd), 0);
+	ck_assert_int_eq(scratch_remove(root), 0);
 }
 
 static struct tls_creds *creds(int self, const char *file, const char *ca, const char *cluster)
