@@ -36,6 +36,26 @@ void clock_sleep_until(uint64_t mono_ns)
 		;
 }
 
+struct clock_pace clock_pace_begin(uint64_t pace_ns, uint64_t seconds)
+{
+	uint64_t now = clock_mono_ns();
+
+	return (struct clock_pace){ pace_ns, now, seconds ? now + seconds * NS_PER_SEC : UINT64_MAX };
+}
+
+bool clock_pace_wait(struct clock_pace *p)
+{
+	uint64_t now = clock_mono_ns();
+
+	if (now >= p->end_ns)
+		return false;
+	p->due_ns += p->pace_ns;
+	if (p->due_ns + p->pace_ns < now)
+		p->due_ns = now;
+	clock_sleep_until(p->due_ns);
+	return true;
+}
+
 int clock_set_wall(uint64_t wall_ns)
 {
 	struct timespec ts = to_timespec(wall_ns);

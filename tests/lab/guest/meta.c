@@ -360,13 +360,10 @@ static void finish(struct meta *m)
 
 void meta_run(struct meta *m)
 {
-	uint64_t pace = m->opt->pace_ns;
-	uint64_t due = clock_mono_ns();
-	uint64_t end = m->opt->seconds ? due + m->opt->seconds * NS_PER_SEC : UINT64_MAX;
+	struct clock_pace pace = clock_pace_begin(m->opt->pace_ns, m->opt->seconds);
 
 	while (!atomic_load(&m->control->stop)) {
 		struct dirmodel_op op;
-		uint64_t now;
 
 		dirmodel_choose(&m->model, dirmodel_random(&m->random), &op);
 		if (!step(m, op))
@@ -375,13 +372,8 @@ void meta_run(struct meta *m)
 			end_section(m);
 		if (atomic_exchange(&m->control->show, false))
 			meta_report(m, "report", &m->total);
-		now = clock_mono_ns();
-		if (now >= end)
+		if (!clock_pace_wait(&pace))
 			break;
-		due += pace;
-		if (due + pace < now)
-			due = now;
-		clock_sleep_until(due);
 	}
 	finish(m);
 }

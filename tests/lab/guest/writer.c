@@ -238,14 +238,10 @@ static void end_section(struct writer *w)
 
 void writer_run(struct writer *w)
 {
-	uint64_t pace = w->opt->pace_ns;
-	uint64_t due = clock_mono_ns();
-	uint64_t end = w->opt->seconds ? due + w->opt->seconds * NS_PER_SEC : UINT64_MAX;
+	struct clock_pace pace = clock_pace_begin(w->opt->pace_ns, w->opt->seconds);
 	uint64_t writes = 0;
 
 	while (!atomic_load(&w->control->stop)) {
-		uint64_t now;
-
 		if (write_next(w)) {
 			writes++;
 			if (w->opt->verify_every && writes % w->opt->verify_every == 0)
@@ -255,13 +251,8 @@ void writer_run(struct writer *w)
 			end_section(w);
 		if (atomic_exchange(&w->control->show, false))
 			summary_report(w, "report", &w->total);
-		now = clock_mono_ns();
-		if (now >= end)
+		if (!clock_pace_wait(&pace))
 			break;
-		due += pace;
-		if (due + pace < now)
-			due = now;
-		clock_sleep_until(due);
 	}
 	verify_all(w);
 }
