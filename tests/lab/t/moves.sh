@@ -4,6 +4,27 @@
 # that have sourced functions.sh; they set n (how many) and call moves_begin.
 # shellcheck disable=SC2154
 
+# A guest, a client with locks, a stranger to the locks, and a look at both nodes.
+writers_begin() {
+	guest_begin guest vnode2
+	probe_begin client vnode3 --lock 0-99
+	thief_begin lock vnode2 /mnt/vm/client 0-99
+	sampler_start
+}
+
+# What holds whatever moved: of the nodes, the lock and the writers.
+writers_end() {
+	local thief
+	check "no socket of an earlier server is left on either node" no_dead_sockets
+	check "at no time both nodes had anything" sampler_overlaps 0
+	sampler_stop
+	thief=$(thief_end lock vnode2) || true
+	is "nobody else got the lock" "$(jq -r .stolen <<<"$thief")" 0
+	is "its attempts met no error" "$(jq -r .errors <<<"$thief")" 0
+	check "the guest: no error, no bad block" lab guest stop guest
+	check "the client: no error, no bad block, no lost lock" lab guest probe stop client
+}
+
 # The first switchover of this test has an epoch above this one.
 moves_begin() {
 	wait_until 40 is_ready || die "not ready: $(show_pair)"
