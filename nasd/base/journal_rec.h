@@ -11,7 +11,7 @@
 
 #include "model.h"
 
-enum { JOURNAL_KIND_LEN = 16, JOURNAL_BOOT_ID_LEN = 40, JOURNAL_TEXT_LEN = 200 };
+enum { JOURNAL_KIND_LEN = 16, JOURNAL_BOOT_ID_LEN = BOOT_ID_LEN, JOURNAL_TEXT_LEN = 200 };
 
 struct journal_rec {
 	uint64_t seq;                       /* 1 and up, grows with each record */

@@ -162,7 +162,11 @@ enum msg_type {
 };
 const char *msg_type_name(enum msg_type t);
 
-enum { CONFIG_HASH_LEN = 65 }; /* hex digits and the NUL */
+enum {
+	CONFIG_HASH_LEN = 65, /* hex digits and the NUL */
+	PULSE_KEY_LEN = 65,   /* the same: 32 bytes */
+	BOOT_ID_LEN = 40,
+};
 
 /* Who speaks, and with which configuration. */
 struct peer_intro {
@@ -170,6 +174,10 @@ struct peer_intro {
 	char version[NAME_MAX_LEN];        /* nasd's, "0.1.0" */
 	unsigned protocol;                 /* FRAME_VERSION of wire/frame.h */
 	char config_hash[CONFIG_HASH_LEN]; /* lower-case hex */
+	char boot_id[BOOT_ID_LEN];         /* which boot of the node */
+	/* What its pulses (wire/pulse.h) are known by, new with each start of nasd. */
+	char pulse_key[PULSE_KEY_LEN];     /* lower-case hex; a secret: never logged or shown */
+	uint64_t pulse_session;            /* up to INT64_MAX */
 };
 
 /* Where a group stands, in HELLO. */

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "frame.h"
+#include "identity.h"
 #include "log.h"
 
 enum { MONITOR_US = 2000000, LANE_END_US = 2000000 };
@@ -185,23 +186,10 @@ static int group_open(struct engine *e, size_t i, struct err *err)
 	return 0;
 }
 
-static int read_boot_id(struct engine *e, struct err *err)
-{
-	FILE *f = fopen("/proc/sys/kernel/random/boot_id", "re");
-	bool ok = f && fgets(e->boot_id, sizeof(e->boot_id), f);
-
-	if (f)
-		fclose(f);
-	if (!ok)
-		return err_set(err, ERR_SYSTEM, errno, "/proc/sys/kernel/random/boot_id", "cannot be read");
-	e->boot_id[strcspn(e->boot_id, "\n")] = '\0';
-	return 0;
-}
-
 static int open_all(struct engine *e, struct err *err)
 {
 	static const struct peer_link_ops ops = { peer_up, peer_down, peer_message };
-	int ret = read_boot_id(e, err);
+	int ret = identity_boot_id(e->boot_id, err);
 
 	pthread_mutex_init(&e->journal_lock, NULL);
 	e->journal_lane = ret < 0 ? NULL : lane_new(e->event, "journal", err);

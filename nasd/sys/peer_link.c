@@ -13,7 +13,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "frame.h"
+#include "identity.h"
 #include "log.h"
 #include "peer_link_int.h"
 
@@ -168,10 +168,7 @@ static void on_secured(struct peer_conn *c, void *data)
 		drop_attempts(l, c);
 	memset(&m, 0, sizeof(m));
 	m.type = MSG_INTRO;
-	snprintf(m.u.intro.node, sizeof(m.u.intro.node), "%.31s", l->conf->nodes[l->self].name);
-	snprintf(m.u.intro.version, sizeof(m.u.intro.version), "%s", NASD_VERSION);
-	m.u.intro.protocol = FRAME_VERSION;
-	memcpy(m.u.intro.config_hash, l->conf->hash, sizeof(m.u.intro.config_hash));
+	m.u.intro = l->own;
 	if (peer_conn_send(c, &m) < 0)
 		peer_conn_fail(c, "our introduction cannot be sent");
 }
@@ -286,8 +283,10 @@ static int add_timer(struct peer_link *l, sd_event_source **source, sd_event_tim
 
 static int start(struct peer_link *l, struct err *err)
 {
-	int ret = tls_creds_new(l->conf, l->self, &l->creds, err);
+	int ret = identity_make(l->conf, l->self, &l->own, err);
 
+	if (ret == 0)
+		ret = tls_creds_new(l->conf, l->self, &l->creds, err);
 	if (ret < 0)
 		return ret;
 	ret = add_timer(l, &l->beat, on_beat);
@@ -344,6 +343,11 @@ void peer_link_free(struct peer_link *l)
 	tls_creds_free(l->creds);
 	sd_event_unref(l->event);
 	free(l);
+}
+
+const struct peer_intro *peer_link_own_intro(const struct peer_link *l)
+{
+	return &l->own;
 }
 
 bool peer_link_is_up(const struct peer_link *l)

@@ -38,6 +38,7 @@ struct peer_link {
 	struct peer_link_ops ops;
 	void *data;
 	struct tls_creds *creds;
+	struct peer_intro own;
 	/* connections */
 	struct peer_conn *in_use;
 	struct peer_conn *attempts[LINK_ATTEMPTS]; /* connecting: one per address */

@@ -24,7 +24,9 @@
 #include "err.h"
 
 enum {
-	FRAME_VERSION = 3, /* 2: STATE, STATE_ACK, the row gate, state_moves in FACTS; 3: CLIENTS with many entries */
+	/* 2: STATE, STATE_ACK, the row gate, state_moves in FACTS; 3: CLIENTS with many entries;
+	 * 4: boot_id, pulse_key, pulse_session in INTRO */
+	FRAME_VERSION = 4,
 	FRAME_HEADER_LEN = 32,
 	FRAME_PAYLOAD_MAX = 64 * 1024,
 	FRAME_MAX = FRAME_HEADER_LEN + FRAME_PAYLOAD_MAX,

@@ -29,6 +29,9 @@ static const struct jf intro_rows[] = {
 	M(u.intro.version, "version", JF_EXACT),
 	M(u.intro.protocol, "protocol", JF_UINT),
 	M(u.intro.config_hash, "config_hash", JF_NAME0),
+	M(u.intro.boot_id, "boot_id", JF_NAME),
+	M(u.intro.pulse_key, "pulse_key", JF_NAME),
+	M(u.intro.pulse_session, "pulse_session", JF_U64),
 };
 
 static const struct jf hello_rows[] = {
@@ -124,6 +127,13 @@ static const struct jf_table *table_of(enum msg_type type)
 }
 
 /* What the table cannot say. */
+static int check_intro(const struct peer_intro *i, struct err *err)
+{
+	if (strspn(i->pulse_key, "0123456789abcdef") != PULSE_KEY_LEN - 1)
+		return err_set(err, ERR_INPUT, EPROTO, "pulse_key", "not %d lower-case hex digits", PULSE_KEY_LEN - 1);
+	return 0;
+}
+
 static int check_state(const struct msg_state *s, struct err *err)
 {
 	size_t len = strlen(s->text);
@@ -154,6 +164,8 @@ static int check_clients(const struct msg_clients *c, struct err *err)
 
 static int check_message(const struct peer_msg *m, struct err *err)
 {
+	if (m->type == MSG_INTRO)
+		return check_intro(&m->u.intro, err);
 	if (m->type == MSG_CLIENTS)
 		return check_clients(&m->u.clients, err);
 	return m->type == MSG_STATE ? check_state(&m->u.state, err) : 0;

@@ -4,7 +4,8 @@
  * says which. Every field of a message is always present, none other may be.
  *
  *     common     "group" (not in INTRO and HEARTBEAT), "epoch"
- *     INTRO      "node","version","protocol","config_hash"
+ *     INTRO      "node","version","protocol","config_hash","boot_id",
+ *                "pulse_key" (64 lower-case hex digits),"pulse_session"
  *     HELLO      "max_epoch","owner","phase","txn_epoch","serving","active"
  *     HEARTBEAT  "sent_us","echo_us","echo_held_us"
  *     FACTS      "facts": see json_model.h

@@ -78,7 +78,8 @@ static void introduce(struct ctx *x, struct rogue *r, const char *node)
 	char text[512];
 
 	snprintf(text, sizeof(text), "{\"epoch\":0,\"node\":\"%s\",\"version\":\"0.0.1\",\"protocol\":%d,"
-		 "\"config_hash\":\"%s\"}", node, FRAME_VERSION, x->side[0].conf->hash);
+		 "\"config_hash\":\"%s\",\"boot_id\":\"b\",\"pulse_key\":\"%064d\",\"pulse_session\":0}", node,
+		 FRAME_VERSION, x->side[0].conf->hash, 0);
 	rogue_frame(x, r, MSG_INTRO, 1, text);
 }
 

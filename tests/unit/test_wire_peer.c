@@ -106,7 +106,7 @@ START_TEST(header_as_hex)
 		snprintf(hex + 2 * i, 3, "%02x", out[i]);
 	/* cbf43926 is the check value of this CRC for "123456789" */
 	ck_assert_str_eq(hex, "4e415344"         /* NASD */
-			      "0003" "02" "00"   /* version, type, flags */
+			      "0004" "02" "00"   /* version, type, flags */
 			      "00000009"         /* length */
 			      "0102030405060708" /* sequence number */
 			      "cbf43926"         /* CRC */
@@ -172,7 +172,7 @@ START_TEST(version_error_names_both)
 	frame_feed(&dec, out, sizeof(out));
 	ck_assert_int_eq(frame_next(&dec, &f, &err), -EPROTONOSUPPORT);
 	ck_assert_ptr_nonnull(strstr(err.msg, "version 9"));
-	ck_assert_ptr_nonnull(strstr(err.msg, "version 3"));
+	ck_assert_ptr_nonnull(strstr(err.msg, "version 4"));
 	ck_assert(err.remedy[0]);
 	ck_assert_int_eq(frame_encode(1, 1, out, FRAME_PAYLOAD_MAX + 1, out, sizeof(out), &err), -EMSGSIZE);
 }
@@ -256,6 +256,9 @@ static void fill_body(struct peer_msg *m)
 		FILL(m->u.intro.version);
 		m->u.intro.protocol = UINT32_MAX;
 		memset(m->u.intro.config_hash, 'f', sizeof(m->u.intro.config_hash) - 1);
+		memset(m->u.intro.boot_id, '-', sizeof(m->u.intro.boot_id) - 1);
+		memset(m->u.intro.pulse_key, 'f', sizeof(m->u.intro.pulse_key) - 1);
+		m->u.intro.pulse_session = INT64_MAX;
 		break;
 	case MSG_HELLO:
 		m->u.hello = (struct msg_hello){ .epoch = INT64_MAX, .max_epoch = INT64_MAX, .owner = NODE_NONE,
@@ -327,8 +330,11 @@ START_TEST(every_type_round_trips)
 			m->u.state.text[0] = '\n';
 			m->u.state.total = 1;
 		}
-		if (t == MSG_INTRO)
+		if (t == MSG_INTRO) {
 			m->u.intro.node[0] = 'a';
+			m->u.intro.boot_id[0] = 'b';
+			memset(m->u.intro.pulse_key, '0', sizeof(m->u.intro.pulse_key) - 1);
+		}
 		round_trip(m);
 		m = start((enum msg_type)t, true);
 		fill_body(m);
@@ -423,6 +429,10 @@ START_TEST(what_cannot_be_sent)
 	m->u.state.total = 3;
 	strcpy(m->u.state.text, "a\tb");
 	must_not_encode(m, "text");
+	m = start(MSG_INTRO, false);
+	m->u.intro.node[0] = m->u.intro.boot_id[0] = 'a';
+	strcpy(m->u.intro.pulse_key, "00ff");
+	must_not_encode(m, "pulse_key");
 	m->type = (enum msg_type)77;
 	must_not_encode(m, "peer message");
 }
