@@ -22,9 +22,12 @@ enum {
 	CMD_GET_STATUS = 2,
 	CMD_PRIMARY = 14,
 	CMD_SECONDARY = 15,
+	CMD_RESUME_IO = 24,
+	CMD_OUTDATE = 25,
 
 	NLA_CFG_REPLY = 1,
 	NLA_CFG_CONTEXT = 2,
+	NLA_DISK_CONF = 3,
 	NLA_SET_ROLE_PARMS = 6,
 	NLA_STATE_INFO = 8,
 	NLA_TOP_MAX = 63,
@@ -33,6 +36,8 @@ enum {
 	CONTEXT_VOLUME = 1,
 	CONTEXT_RESOURCE = 2,
 	CONTEXT_MAX = 4,
+	DISK_FENCING = 7,
+	DISK_MAX = 31,
 	ROLE_ASSUME_UPTODATE = 1,
 	STATE_CURRENT = 2,
 	STATE_CAPACITY = 3, /* 512-byte sectors */
@@ -146,6 +151,20 @@ static void decode_context(const struct nlattr *context, struct drbd_status *st)
 		st->volume = nla_get_u32(tb[CONTEXT_VOLUME]);
 }
 
+/* Of the disk's options, so told only of a disk that is attached. */
+static void decode_disk(const struct nlattr *disk, struct drbd_status *st)
+{
+	struct nlattr *tb[DISK_MAX + 1];
+	uint32_t policy;
+
+	if (nla_parse_nested(tb, DISK_MAX, (struct nlattr *)(uintptr_t)disk, NULL) < 0 ||
+	    !tb[DISK_FENCING])
+		return;
+	policy = nla_get_u32(tb[DISK_FENCING]); /* 0 dont-care, 1 resource-only, 2 resource-and-stonith */
+	if (policy <= 2)
+		st->fencing = DRBD_FENCING_DONT_CARE + policy;
+}
+
 /* A reply to any command: the code, the kernel's words, and the state if told. */
 static void on_reply(struct nlmsghdr *nlh, void *arg)
 {
@@ -167,6 +186,8 @@ static void on_reply(struct nlmsghdr *nlh, void *arg)
 	st.minor = dh.minor;
 	if (tb[NLA_CFG_CONTEXT])
 		decode_context(tb[NLA_CFG_CONTEXT], &st);
+	if (tb[NLA_DISK_CONF])
+		decode_disk(tb[NLA_DISK_CONF], &st);
 	decode_state(tb[NLA_STATE_INFO], &st);
 	if (q->resource ? strcmp(st.resource, q->resource) != 0 : st.minor != q->minor)
 		return;
@@ -252,19 +273,33 @@ int drbd_query_resource(const char *resource, struct drbd_status *status, struct
 	return query(&q, where, e);
 }
 
-struct role_job {
+enum verb { VERB_PRIMARY, VERB_PRIMARY_FORCE, VERB_SECONDARY, VERB_OUTDATE, VERB_RESUME_IO };
+
+static const struct {
+	unsigned char cmd;
+	const char *setup;  /* drbdsetup's word */
+	const char *option; /* and its option */
+	bool of_resource;   /* drbdsetup wants the resource, not the minor */
+	const char *where;
+} VERBS[] = {
+	[VERB_PRIMARY] = { CMD_PRIMARY, "primary", NULL, true, "to Primary" },
+	[VERB_PRIMARY_FORCE] = { CMD_PRIMARY, "primary", "--force", true, "to Primary" },
+	[VERB_SECONDARY] = { CMD_SECONDARY, "secondary", NULL, true, "to Secondary" },
+	[VERB_OUTDATE] = { CMD_OUTDATE, "outdate", NULL, false, "to Outdated" },
+	[VERB_RESUME_IO] = { CMD_RESUME_IO, "resume-io", NULL, false, "to resume I/O" },
+};
+
+struct change {
 	unsigned minor;
-	enum drbd_role role;
-	bool force;
+	enum verb verb;
 	unsigned timeout_ms;
 };
 
-static int role_8(struct nl_sock *sock, const struct family *f, const struct role_job *job,
-		  const char *where, struct err *e)
+static int change_8(struct nl_sock *sock, const struct family *f, const struct change *c,
+		    const char *where, struct err *e)
 {
-	struct query q = { .minor = job->minor };
-	int ret = command(sock, f, job->role == DRBD_PRIMARY ? CMD_PRIMARY : CMD_SECONDARY, 0,
-			  job->force, job->timeout_ms, &q);
+	struct query q = { .minor = c->minor };
+	int ret = command(sock, f, VERBS[c->verb].cmd, 0, c->verb == VERB_PRIMARY_FORCE, c->timeout_ms, &q);
 
 	if (ret == -ETIMEDOUT || (ret == 0 && q.code == 0))
 		return -ETIMEDOUT;
@@ -277,61 +312,92 @@ static int role_8(struct nl_sock *sock, const struct family *f, const struct rol
 	return drbd_code_judge(q.code, where, q.text, e);
 }
 
-static int role_9(const struct role_job *job, struct err *e)
+static int change_9(const struct change *c, const char *where, struct err *e)
 {
 	struct drbd_status st;
-	int ret = drbd_setup_query(job->minor, NULL, &st, e);
+	char object[DRBD_NAME_MAX];
+	int ret;
 
-	return ret ? ret : drbd_setup_role(st.resource, job->role, job->force, job->timeout_ms, e);
+	snprintf(object, sizeof(object), "%u", c->minor);
+	if (VERBS[c->verb].of_resource) {
+		ret = drbd_setup_query(c->minor, NULL, &st, e);
+		if (ret)
+			return ret;
+		memcpy(object, st.resource, sizeof(object));
+	}
+	return drbd_setup_change(VERBS[c->verb].setup, object, VERBS[c->verb].option, c->timeout_ms, where, e);
 }
 
-static void role_where(const struct role_job *job, char *buf, size_t size)
+static void change_where(const struct change *c, char *buf, size_t size)
 {
-	snprintf(buf, size, "drbd minor %u to %s", job->minor, drbd_role_name(job->role));
+	snprintf(buf, size, "drbd minor %u %s", c->minor, VERBS[c->verb].where);
 }
 
 /* In a thread of its own: the kernel blocks it until the change is complete. */
-static int role_thread(const void *arg, struct err *e)
+static int change_thread(const void *arg, struct err *e)
 {
-	const struct role_job *job = arg;
+	const struct change *c = arg;
 	char where[ERR_WHERE_MAX];
 	struct family f;
 	int ret;
 
-	role_where(job, where, sizeof(where));
+	change_where(c, where, sizeof(where));
 	AUTO_NL_SOCK struct nl_sock *sock = net_sock_open(NETLINK_GENERIC, where, e);
 	if (!sock)
 		return -EIO;
 	ret = find_family(sock, &f, where, e);
 	if (ret)
 		return ret;
-	return f.version == 1 ? role_8(sock, &f, job, where, e) : role_9(job, e);
+	return f.version == 1 ? change_8(sock, &f, c, where, e) : change_9(c, where, e);
 }
 
-static int set_role(const struct role_job *job, struct err *e)
+static int change(const struct change *c, struct err *e)
 {
 	char where[ERR_WHERE_MAX];
-	int ret = net_bounded_run(role_thread, job, sizeof(*job), job->timeout_ms, e);
+	int ret = net_bounded_run(change_thread, c, sizeof(*c), c->timeout_ms, e);
 
 	if (ret != -ETIMEDOUT)
 		return ret;
-	role_where(job, where, sizeof(where));
+	change_where(c, where, sizeof(where));
 	err_set(e, ERR_TIMEOUT, ETIMEDOUT, where,
-		"DRBD did not answer within %u ms; the role may change yet", job->timeout_ms);
-	err_remedy(e, "look at the role before doing anything else");
+		"DRBD did not answer within %u ms; it may be done yet", c->timeout_ms);
+	err_remedy(e, "look at DRBD's state before doing anything else");
 	return ret;
 }
 
 int drbd_primary(unsigned minor, bool force, unsigned timeout_ms, struct err *e)
 {
-	const struct role_job job = { minor, DRBD_PRIMARY, force, timeout_ms };
+	const struct change c = { minor, force ? VERB_PRIMARY_FORCE : VERB_PRIMARY, timeout_ms };
 
-	return set_role(&job, e);
+	return change(&c, e);
 }
 
 int drbd_secondary(unsigned minor, unsigned timeout_ms, struct err *e)
 {
-	const struct role_job job = { minor, DRBD_SECONDARY, false, timeout_ms };
+	const struct change c = { minor, VERB_SECONDARY, timeout_ms };
 
-	return set_role(&job, e);
+	return change(&c, e);
+}
+
+int drbd_outdate(unsigned minor, unsigned timeout_ms, struct err *e)
+{
+	const struct change c = { minor, VERB_OUTDATE, timeout_ms };
+	struct drbd_status st;
+	char where[ERR_WHERE_MAX];
+	int ret = change(&c, e);
+
+	/* What the kernel says then is that there would be no good disk left. */
+	if (ret != -ENODATA || drbd_query(minor, &st, NULL) < 0 || st.role != DRBD_PRIMARY)
+		return ret;
+	change_where(&c, where, sizeof(where));
+	err_set(e, ERR_REFUSED, EBUSY, where, "%s is Primary here", st.resource);
+	err_remedy(e, "only a Secondary's disk can be outdated");
+	return -EBUSY;
+}
+
+int drbd_resume_io(unsigned minor, unsigned timeout_ms, struct err *e)
+{
+	const struct change c = { minor, VERB_RESUME_IO, timeout_ms };
+
+	return change(&c, e);
 }

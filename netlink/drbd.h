@@ -58,6 +58,14 @@ enum drbd_disk {
 	DRBD_UPTODATE,
 };
 
+/* What a Primary does that has lost its peer ("fencing" in DRBD's configuration). */
+enum drbd_fencing {
+	DRBD_FENCING_UNKNOWN = 0, /* no disk attached, or not asked (DRBD 9: drbd_setup_fencing) */
+	DRBD_FENCING_DONT_CARE,
+	DRBD_FENCING_RESOURCE,    /* calls the fence-peer handler, and writes on meanwhile */
+	DRBD_FENCING_STONITH,     /* I/O is frozen until the handler has answered */
+};
+
 struct drbd_status {
 	unsigned minor;
 	char resource[DRBD_NAME_MAX];
@@ -70,6 +78,7 @@ struct drbd_status {
 	bool suspended_user;    /* I/O suspended by drbdadm suspend-io */
 	bool suspended_nodata;  /* ... because no up-to-date disk can be reached */
 	bool suspended_fencing; /* ... until the fence-peer handler has answered */
+	enum drbd_fencing fencing;
 	uint64_t size;          /* bytes */
 	uint64_t out_of_sync;   /* bytes that differ from the peer's */
 	int resync_percent;     /* 0..100 while a resync or verify runs, else -1 */
@@ -112,9 +121,26 @@ int drbd_query_resource(const char *resource, struct drbd_status *status, struct
 int drbd_primary(unsigned minor, bool force, unsigned timeout_ms, struct err *e);
 int drbd_secondary(unsigned minor, unsigned timeout_ms, struct err *e);
 
+/*
+ * Marks this node's disk as outdated: it will not become Primary before it has
+ * been resynced. Only of a Secondary that is not connected; outdated already is
+ * success. Errors as above: -EBUSY it is Primary; -EISCONN it is connected;
+ * -ENODATA the disk is worse than outdated, or there is none.
+ */
+int drbd_outdate(unsigned minor, unsigned timeout_ms, struct err *e);
+
+/*
+ * Lets I/O go on that is suspended for whatever reason (drbd_status.suspended_*).
+ * Of a Primary without its peer: from here on the peer's disk is the older one.
+ * Nothing suspended is success. Errors as above.
+ */
+int drbd_resume_io(unsigned minor, unsigned timeout_ms, struct err *e);
+
 /* DRBD's own words: "Primary", "WFConnection", "UpToDate". */
 const char *drbd_role_name(enum drbd_role role);
 const char *drbd_conn_name(enum drbd_conn conn);
 const char *drbd_disk_name(enum drbd_disk disk);
+/* "dont-care", "resource-only", "resource-and-stonith"; "" when unknown. */
+const char *drbd_fencing_name(enum drbd_fencing fencing);
 
 #endif

@@ -41,6 +41,17 @@ const char *drbd_disk_name(enum drbd_disk disk)
 	return (unsigned)disk < sizeof(names) / sizeof(names[0]) ? names[disk] : "?";
 }
 
+const char *drbd_fencing_name(enum drbd_fencing fencing)
+{
+	switch (fencing) {
+	case DRBD_FENCING_UNKNOWN: break;
+	case DRBD_FENCING_DONT_CARE: return "dont-care";
+	case DRBD_FENCING_RESOURCE: return "resource-only";
+	case DRBD_FENCING_STONITH: return "resource-and-stonith";
+	}
+	return "";
+}
+
 int drbd_minor_of(const char *device, unsigned *minor_out, struct err *e)
 {
 	struct stat st;

@@ -217,3 +217,25 @@ int drbd_setup_parse(const char *text, size_t len, unsigned minor, const char *r
 	*status = st;
 	return 0;
 }
+
+enum drbd_fencing drbd_setup_fencing_parse(const char *text)
+{
+	enum drbd_fencing weakest = DRBD_FENCING_UNKNOWN;
+	static const char KEY[] = "fencing";
+
+	/* "            fencing             resource-and-stonith; # ..." */
+	for (const char *p = text; (p = strstr(p, KEY)); ) {
+		bool word = p > text && strchr(" \t\n", p[-1]);
+
+		p += strlen(KEY);
+		if (!word || !strchr(" \t", *p))
+			continue;
+		p += strspn(p, " \t");
+		for (enum drbd_fencing f = DRBD_FENCING_DONT_CARE; f <= DRBD_FENCING_STONITH; f++)
+			if (strcspn(p, "; \t\n") == strlen(drbd_fencing_name(f)) &&
+			    !strncmp(p, drbd_fencing_name(f), strlen(drbd_fencing_name(f))) &&
+			    (!weakest || f < weakest))
+				weakest = f;
+	}
+	return weakest;
+}

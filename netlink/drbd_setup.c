@@ -139,7 +139,8 @@ static int refused(const char *where, char *text, int exit_code, struct err *e)
 	static const struct {
 		const char *code;
 		int errnum;
-	} codes[] = { { "(-1)", EALREADY }, { "(-2)", ENODATA }, { "(-12)", EBUSY }, { "(-18)", EAGAIN } };
+	} codes[] = { { "(-1)", EALREADY }, { "(-2)", ENODATA },  { "(-6)", EISCONN },
+		      { "(-12)", EBUSY },   { "(-16)", ENODATA }, { "(-18)", EAGAIN } };
 	int errnum = EPERM;
 
 	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
@@ -151,31 +152,45 @@ static int refused(const char *where, char *text, int exit_code, struct err *e)
 	return -errnum;
 }
 
-int drbd_setup_role(const char *resource, enum drbd_role role, bool force, unsigned timeout_ms,
-		    struct err *e)
+int drbd_setup_change(const char *verb, const char *object, const char *option, unsigned timeout_ms,
+		      const char *where, struct err *e)
 {
-	const char *argv[] = { DRBDSETUP, role == DRBD_PRIMARY ? "primary" : "secondary", resource,
-			       force ? "--force" : NULL, NULL };
-	char out[1024], where[ERR_WHERE_MAX];
+	const char *argv[] = { DRBDSETUP, verb, object, option, NULL };
+	char out[1024];
 	int exit_code = 0;
 	int ret = drbd_setup_run(argv, timeout_ms, out, sizeof(out), &exit_code, e);
 
-	if (ret || exit_code == 0)
-		return ret;
-	snprintf(where, sizeof(where), "drbd resource %.40s to %s", resource, drbd_role_name(role));
-	return refused(where, out, exit_code, e);
+	return ret || exit_code == 0 ? ret : refused(where, out, exit_code, e);
+}
+
+/* What drbdsetup prints, to be freed. */
+static int ask(const char *const argv[], const char *where, char **out, struct err *e)
+{
+	int exit_code = 0, ret;
+
+	*out = malloc(OUT_MAX);
+	if (!*out)
+		return err_set(e, ERR_SYSTEM, ENOMEM, "drbdsetup", "no memory");
+	ret = drbd_setup_run(argv, QUERY_MS, *out, OUT_MAX, &exit_code, e);
+	return ret || exit_code == 0 ? ret : refused(where, *out, exit_code, e);
 }
 
 int drbd_setup_query(unsigned minor, const char *resource, struct drbd_status *status, struct err *e)
 {
 	const char *const argv[] = { DRBDSETUP, "events2", "--now", "--statistics", NULL };
-	AUTO_FREE char *out = malloc(OUT_MAX);
-	int exit_code = 0, ret;
+	AUTO_FREE char *out = NULL;
+	int ret = ask(argv, "drbdsetup events2", &out, e);
 
-	if (!out)
-		return err_set(e, ERR_SYSTEM, ENOMEM, "drbdsetup", "no memory");
-	ret = drbd_setup_run(argv, QUERY_MS, out, OUT_MAX, &exit_code, e);
-	if (!ret && exit_code)
-		ret = refused("drbdsetup events2", out, exit_code, e);
 	return ret ? ret : drbd_setup_parse(out, strlen(out), minor, resource, status, e);
+}
+
+int drbd_setup_fencing(const char *resource, enum drbd_fencing *fencing, struct err *e)
+{
+	const char *const argv[] = { DRBDSETUP, "show", "--show-defaults", resource, NULL };
+	AUTO_FREE char *out = NULL;
+	int ret = ask(argv, "drbdsetup show", &out, e);
+
+	if (!ret)
+		*fencing = drbd_setup_fencing_parse(out);
+	return ret;
 }

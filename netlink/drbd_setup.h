@@ -12,9 +12,13 @@
 
 #include "drbd.h"
 
-/* As drbd_primary (force too), drbd_secondary and drbd_query; in the same errors. */
-int drbd_setup_role(const char *resource, enum drbd_role role, bool force, unsigned timeout_ms,
-		    struct err *e);
+/*
+ * "drbdsetup VERB OBJECT [OPTION]"; option may be NULL. Errors as drbd_primary's,
+ * with where.
+ */
+int drbd_setup_change(const char *verb, const char *object, const char *option, unsigned timeout_ms,
+		      const char *where, struct err *e);
+/* As drbd_query, in the same errors; fencing stays unknown. */
 int drbd_setup_query(unsigned minor, const char *resource, struct drbd_status *status,
 		     struct err *e);
 
@@ -26,6 +30,15 @@ int drbd_setup_query(unsigned minor, const char *resource, struct drbd_status *s
  */
 int drbd_setup_parse(const char *text, size_t len, unsigned minor, const char *resource,
 		     struct drbd_status *status, struct err *e);
+
+/*
+ * The fencing policy of DRBD 9: "drbdsetup show --show-defaults RESOURCE", some
+ * milliseconds. With several connections the weakest one counts.
+ */
+int drbd_setup_fencing(const char *resource, enum drbd_fencing *fencing, struct err *e);
+
+/* The policy in the text of "drbdsetup show". Pure. */
+enum drbd_fencing drbd_setup_fencing_parse(const char *text);
 
 /*
  * Runs argv[0] (absolute path) and collects what it prints on both streams in

@@ -89,6 +89,7 @@ struct facts {
 	char drbd_disk[NAME_MAX_LEN], drbd_peer_disk[NAME_MAX_LEN];
 	uint64_t drbd_out_of_sync; /* bytes */
 	bool drbd_suspended;
+	char drbd_fencing[NAME_MAX_LEN]; /* "resource-and-stonith" etc.; empty: not known */
 	/* filesystem */
 	bool mount_dir_exists;
 	bool mounted;             /* our device on our mount point */

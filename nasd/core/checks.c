@@ -82,6 +82,18 @@ static void judge_pair(struct judge *j)
 		     "%s does not serve the group in full", in->node_names[in->source]);
 }
 
+/* Silence is what both nodes see of a cut: who loses its peer must stop writing
+ * until the other one cannot. */
+static void judge_fencing(struct judge *j, int node, const struct facts *a)
+{
+	const char *policy = a->drbd_fencing[0] ? a->drbd_fencing : "not known";
+	struct finding *f = add(j, "drbd-fencing", node, "fencing %s", policy);
+
+	if (j->in->heartbeat && strcmp(a->drbd_fencing, "resource-and-stonith"))
+		fail(f, "set 'fencing resource-and-stonith' and the handler nasd-fence-peer in DRBD's configuration, then drbdadm adjust; or trigger = manual",
+		     "DRBD's fencing policy is %s: a node that loses its peer would write on while the other takes over", policy);
+}
+
 static void judge_drbd(struct judge *j, int node, const struct facts *a)
 {
 	struct finding *f;
@@ -106,6 +118,7 @@ static void judge_drbd(struct judge *j, int node, const struct facts *a)
 	f = add(j, "drbd-io", node, "I/O runs");
 	if (a->drbd_suspended)
 		fail(f, "drbdadm resume-io, after finding out why it was suspended", "DRBD has suspended I/O");
+	judge_fencing(j, node, a);
 }
 
 static void judge_fs(struct judge *j, int node, const struct facts *a, bool is_source)

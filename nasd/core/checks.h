@@ -14,6 +14,7 @@ struct check_input {
 	bool peer_connected;
 	bool config_same;
 	bool version_same;               /* of the peer protocol */
+	bool heartbeat;                  /* nasd takes over by itself, with fencing */
 	bool source_active;              /* by the core's own state */
 	const char *busy;                /* NULL, or the transaction that is running */
 	const char *expected_uuid;       /* from the configuration */

@@ -46,6 +46,7 @@ struct group_config {
 	char fs_uuid[40];
 	int64_t switchover_us;   /* a reply is owed within this time */
 	int64_t freeze_us;       /* a freeze longer than this before the commitment is rolled back */
+	bool heartbeat;          /* trigger = heartbeat: nasd takes over by itself, with proof */
 	int64_t monitor_us;      /* how often facts are collected and sent to the peer */
 };
 

@@ -84,6 +84,7 @@ static size_t judge(struct group_core *g, const struct group_request *req, struc
 		.peer_connected = g->peer_up,
 		.config_same = g->config_same,
 		.version_same = g->version_same,
+		.heartbeat = g->cfg.heartbeat,
 		.busy = busy_text(g, busy, sizeof(busy)),
 		.expected_uuid = g->cfg.fs_uuid,
 		.facts = { &g->facts[0], &g->facts[1] },

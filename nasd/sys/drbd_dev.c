@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "drbd_setup.h"
 #include "holders.h"
 
 enum {
@@ -17,6 +18,7 @@ enum {
 	RETRY_US = 500000, /* udev's probes of a device that has just been closed */
 	PEER_PAUSE_US = 500,
 	PEER_US = 300000,
+	POLICY_US = 10000000,
 };
 
 static int64_t now_us(void)
@@ -181,7 +183,19 @@ enum outcome drbd_dev_ready(const struct conf_drbd *d, struct err *e)
 	return OUTCOME_DONE;
 }
 
-void drbd_dev_facts(const struct conf_drbd *d, struct facts *out)
+static enum drbd_fencing fencing_of(const struct drbd_status *st, struct drbd_policy *p)
+{
+	if (st->api < 9)
+		return st->fencing;
+	if (!p->asked_us || now_us() - p->asked_us >= POLICY_US) {
+		p->fencing = DRBD_FENCING_UNKNOWN;
+		drbd_setup_fencing(st->resource, &p->fencing, NULL);
+		p->asked_us = now_us();
+	}
+	return p->fencing;
+}
+
+void drbd_dev_facts(const struct conf_drbd *d, struct drbd_policy *policy, struct facts *out)
 {
 	struct drbd_status st;
 	struct err e = { 0 };
@@ -199,6 +213,8 @@ void drbd_dev_facts(const struct conf_drbd *d, struct facts *out)
 	snprintf(out->drbd_disk, sizeof(out->drbd_disk), "%s", drbd_disk_name(st.disk));
 	snprintf(out->drbd_peer_disk, sizeof(out->drbd_peer_disk), "%s", drbd_disk_name(st.peer_disk));
 	out->drbd_out_of_sync = st.out_of_sync;
+	snprintf(out->drbd_fencing, sizeof(out->drbd_fencing), "%s",
+		 drbd_fencing_name(fencing_of(&st, policy)));
 	out->drbd_suspended = st.suspended_user || st.suspended_nodata || st.suspended_fencing;
 }
 

@@ -28,8 +28,14 @@ enum outcome drbd_dev_is(const struct conf_drbd *d, enum drbd_role role, char *d
 /* Whether a move may count on it: connected, both disks UpToDate, I/O runs. */
 enum outcome drbd_dev_ready(const struct conf_drbd *d, struct err *e);
 
-/* Fills the drbd_* fields. */
-void drbd_dev_facts(const struct conf_drbd *d, struct facts *out);
+/* The fencing policy where asking costs a program's start (DRBD 9). */
+struct drbd_policy {
+	enum drbd_fencing fencing;
+	int64_t asked_us; /* monotonic; 0: not yet */
+};
+
+/* Fills the drbd_* fields. policy is the caller's, and renewed when it is old. */
+void drbd_dev_facts(const struct conf_drbd *d, struct drbd_policy *policy, struct facts *out);
 
 /*
  * The lower disk of the device as sysfs tells it ("/dev/loop0"); the Secondary

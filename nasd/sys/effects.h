@@ -120,6 +120,19 @@ char *effects_take_dump(struct effects *fx, size_t *len);
 void effects_give_state(struct effects *fx, char *text, size_t len, bool own);
 
 /*
+ * What fencing asks of DRBD, in any thread; each waits for DRBD up to the limit
+ * of a step. DONE: it is so. FAILED: DRBD refused, and e says why. UNKNOWN: no
+ * answer in time.
+ *
+ * effects_outdate: this node's disk will not become Primary before it has been
+ * resynced. Refused by a Primary, and by a node that is connected.
+ * effects_resume_io: the Primary's frozen I/O goes on without the peer, whose
+ * disk is the older one from there on: with proof only that it does not write.
+ */
+enum outcome effects_outdate(struct effects *fx, struct err *e);
+enum outcome effects_resume_io(struct effects *fx, struct err *e);
+
+/*
  * Announces every floating address that is present here once more, without
  * tickles: the repetitions of ANNOUNCE, on the schedule of net_announce_due(),
  * which the caller keeps. An address that has left is passed over. Some

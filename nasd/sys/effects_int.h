@@ -20,6 +20,7 @@
 
 #include "addr.h"
 #include "clients.h"
+#include "drbd_dev.h"
 #include "effects.h"
 #include "filesystem.h"
 #include "flow.h"
@@ -53,6 +54,7 @@ struct effects {
 	uint64_t exported_tenure;    /* the server that was last seen with every export */
 	bool last_grace;
 	struct ganesha_module last_module;
+	struct drbd_policy policy;
 
 	/* the clients' state, under data_lock */
 	char why_not[FSAL_TEXT_MAX]; /* the target cannot take it */

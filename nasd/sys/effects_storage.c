@@ -176,3 +176,22 @@ enum outcome primary_verify(struct effects *fx, struct word *w)
 {
 	return drbd_dev_is(&fx->group->drbd, DRBD_PRIMARY, w->text, EFFECTS_DETAIL_MAX, w->err);
 }
+
+static enum outcome outcome_of(int ret, const struct err *e)
+{
+	return ret == 0 ? OUTCOME_DONE : outcome_of_error(e);
+}
+
+enum outcome effects_outdate(struct effects *fx, struct err *e)
+{
+	struct err own = { 0 };
+
+	return outcome_of(drbd_outdate(fx->group->drbd.minor, drbd_patience_ms(fx), e ? e : &own), e ? e : &own);
+}
+
+enum outcome effects_resume_io(struct effects *fx, struct err *e)
+{
+	struct err own = { 0 };
+
+	return outcome_of(drbd_resume_io(fx->group->drbd.minor, drbd_patience_ms(fx), e ? e : &own), e ? e : &own);
+}

@@ -151,6 +151,7 @@ static void group_config_of(const struct engine *e, const struct conf_group *c, 
 	out->switchover_us = (int64_t)c->limits.switchover_us;
 	out->freeze_us = (int64_t)c->limits.freeze_us;
 	out->monitor_us = MONITOR_US;
+	out->heartbeat = e->conf->cluster.trigger == CONF_TRIGGER_HEARTBEAT;
 }
 
 static int group_open(struct engine *e, size_t i, struct err *err)

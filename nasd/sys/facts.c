@@ -15,6 +15,21 @@ enum {
 	PROBE_MS = 500,
 };
 
+/* ---- DRBD */
+
+static void collect_drbd(struct effects *fx, struct facts *out)
+{
+	struct drbd_policy policy;
+
+	pthread_mutex_lock(&fx->data_lock);
+	policy = fx->policy;
+	pthread_mutex_unlock(&fx->data_lock);
+	drbd_dev_facts(&fx->group->drbd, &policy, out);
+	pthread_mutex_lock(&fx->data_lock);
+	fx->policy = policy;
+	pthread_mutex_unlock(&fx->data_lock);
+}
+
 /* ---- filesystem */
 
 /* From the lower disk where sysfs names it: the Secondary cannot be opened, and
@@ -178,7 +193,7 @@ void effects_facts(struct effects *fx, bool probe_addresses, struct facts *out)
 {
 	memset(out, 0, sizeof(*out));
 	snprintf(out->group, sizeof(out->group), "%s", fx->group->name);
-	drbd_dev_facts(&fx->group->drbd, out);
+	collect_drbd(fx, out);
 	collect_filesystem(fx, out);
 	collect_server(fx, out);
 	collect_connections(fx, out);

@@ -51,6 +51,7 @@ static const struct jf facts_rows[] = {
 	F(drbd_peer_disk, JF_EXACT),
 	F(drbd_out_of_sync, JF_U64),
 	F(drbd_suspended, JF_BOOL),
+	F(drbd_fencing, JF_EXACT),
 	F(mount_dir_exists, JF_BOOL),
 	F(mounted, JF_BOOL),
 	F(mount_dir_busy, JF_BOOL),

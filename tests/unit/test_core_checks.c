@@ -28,6 +28,7 @@ static void good_node(struct facts *a, bool source)
 	PUT(a->drbd_role, source ? "Primary" : "Secondary");
 	PUT(a->drbd_cstate, "Connected");
 	PUT(a->drbd_disk, "UpToDate");
+	PUT(a->drbd_fencing, "resource-and-stonith");
 	PUT(a->fs_uuid, uuid);
 	a->mounted = source;
 	a->server = source ? SERVER_SERVING : SERVER_WARM;
@@ -48,7 +49,7 @@ static void good(void)
 	good_node(&f[TGT], false);
 	in = (struct check_input){ .node_names = { "nas1", "nas2" }, .source = SRC, .target = TGT,
 				   .peer_connected = true, .config_same = true, .version_same = true,
-				   .source_active = true, .expected_uuid = uuid, .facts = { &f[SRC], &f[TGT] } };
+				   .heartbeat = true, .source_active = true, .expected_uuid = uuid, .facts = { &f[SRC], &f[TGT] } };
 }
 
 /* ---- what can be wrong */
@@ -68,6 +69,9 @@ static void drbd_verifies(void) { PUT(f[SRC].drbd_cstate, "VerifyS"); }
 static void drbd_old(void) { PUT(f[TGT].drbd_disk, "Outdated"); }
 static void drbd_diskless(void) { PUT(f[TGT].drbd_disk, ""); }
 static void drbd_frozen(void) { f[SRC].drbd_suspended = true; }
+static void no_fencing(void) { PUT(f[TGT].drbd_fencing, "dont-care"); }
+static void half_fencing(void) { PUT(f[SRC].drbd_fencing, "resource-only"); }
+static void fencing_unknown(void) { PUT(f[TGT].drbd_fencing, ""); }
 static void no_mount_point(void) { f[TGT].mount_dir_exists = false; }
 static void not_mounted(void) { f[SRC].mounted = false; }
 static void mount_busy(void) { f[TGT].mount_dir_busy = true; }
@@ -105,6 +109,9 @@ static const struct wrong {
 	{ "drbd-uptodate", TGT, drbd_old, "Outdated" },
 	{ "drbd-uptodate", TGT, drbd_diskless, "unknown" },
 	{ "drbd-io", SRC, drbd_frozen, "suspended" },
+	{ "drbd-fencing", TGT, no_fencing, "dont-care" },
+	{ "drbd-fencing", SRC, half_fencing, "resource-only" },
+	{ "drbd-fencing", TGT, fencing_unknown, "not known" },
 	{ "mount-point", TGT, no_mount_point, "does not exist" },
 	{ "mount-point", SRC, not_mounted, "not mounted" },
 	{ "mount-point", TGT, mount_busy, "something else" },
@@ -123,6 +130,23 @@ static const struct wrong {
 };
 
 static const char *const names[] = { "nas1", "nas2" };
+
+/* Without takeovers of its own nasd needs no fencing; what there is, is shown. */
+START_TEST(fencing_of_manual)
+{
+	struct err e = { .cls = ERR_NONE };
+	size_t n;
+
+	good();
+	in.heartbeat = false;
+	no_fencing();
+	n = checks_judge(&in, found);
+	ck_assert_int_eq(checks_error(found, n, names, &e), 0);
+	for (size_t i = 0; i < n; i++)
+		if (!strcmp(found[i].check, "drbd-fencing") && found[i].node == TGT)
+			ck_assert_str_eq(found[i].message, "fencing dont-care");
+}
+END_TEST
 
 START_TEST(all_is_well)
 {
@@ -245,6 +269,7 @@ int main(void)
 	TCase *tc = core_case(suite, "checks");
 
 	tcase_add_test(tc, all_is_well);
+	tcase_add_test(tc, fencing_of_manual);
 	tcase_add_test(tc, state_of_the_clients);
 	tcase_add_loop_test(tc, each_alone, 0, sizeof(wrongs) / sizeof(wrongs[0]));
 	tcase_add_test(tc, all_at_once);

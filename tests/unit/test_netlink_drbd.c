@@ -35,6 +35,8 @@ START_TEST(codes)
 	ck_assert_int_eq(drbd_code_judge(-12, "w", "", &e), -EBUSY);
 	ck_assert_int_eq(drbd_code_judge(-1, "w", "", &e), -EALREADY);
 	ck_assert_int_eq(drbd_code_judge(-2, "w", "", &e), -ENODATA);
+	ck_assert_int_eq(drbd_code_judge(-6, "w", "", &e), -EISCONN);
+	ck_assert_int_eq(drbd_code_judge(-16, "w", "", &e), -ENODATA);
 	ck_assert_int_eq(drbd_code_judge(127, "w", "unknown minor", &e), -ENODEV);
 	ck_assert_ptr_nonnull(strstr(e.msg, "unknown minor"));
 	ck_assert_int_eq(drbd_code_judge(-99, "w", "", &e), -EPERM);
@@ -90,6 +92,27 @@ START_TEST(text_malformed)
 		}
 		free(p);
 	}
+}
+END_TEST
+
+START_TEST(fencing)
+{
+	/* drbdsetup show --show-defaults r0, of drbd-utils 9.22 */
+	static const char one[] =
+		"resource \"r0\" {\n    options {\n        cpu-mask                \t\"\"; # default\n    }\n"
+		"    connection {\n        net {\n            protocol                \tC; # default\n"
+		"            fencing                 \tresource-and-stonith;\n        }\n    }\n}\n";
+
+	ck_assert_int_eq(drbd_setup_fencing_parse(one), DRBD_FENCING_STONITH);
+	ck_assert_int_eq(drbd_setup_fencing_parse("net {\n fencing\tresource-only;\n}\nnet {\n fencing resource-and-stonith;\n}"),
+			 DRBD_FENCING_RESOURCE);
+	ck_assert_int_eq(drbd_setup_fencing_parse("\n fencing dont-care; # default\n"), DRBD_FENCING_DONT_CARE);
+	ck_assert_int_eq(drbd_setup_fencing_parse(""), DRBD_FENCING_UNKNOWN);
+	ck_assert_int_eq(drbd_setup_fencing_parse(" fencing"), DRBD_FENCING_UNKNOWN);
+	ck_assert_int_eq(drbd_setup_fencing_parse(" fencing resource;\n"), DRBD_FENCING_UNKNOWN);
+	ck_assert_int_eq(drbd_setup_fencing_parse("shared-secret \"fencing\";\n"), DRBD_FENCING_UNKNOWN);
+	ck_assert_str_eq(drbd_fencing_name(DRBD_FENCING_STONITH), "resource-and-stonith");
+	ck_assert_str_eq(drbd_fencing_name(DRBD_FENCING_UNKNOWN), "");
 }
 END_TEST
 
@@ -166,6 +189,7 @@ int main(void)
 	tcase_add_test(tc, codes);
 	tcase_add_test(tc, text);
 	tcase_add_test(tc, text_malformed);
+	tcase_add_test(tc, fencing);
 	tcase_add_test(tc, run);
 	tcase_add_test(tc, bounded);
 	tcase_add_test(tc, names);

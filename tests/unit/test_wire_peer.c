@@ -234,6 +234,7 @@ static void fill_facts(struct facts *f)
 	FILL(f->drbd_cstate);
 	FILL(f->drbd_disk);
 	FILL(f->drbd_peer_disk);
+	FILL(f->drbd_fencing);
 	FILL(f->fs_uuid);
 	FILL(f->server_error);
 	FILL(f->state_reason);

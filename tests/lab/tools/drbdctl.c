@@ -2,7 +2,7 @@
 /*
  * Tries netlink/drbd.h on a real device; for the lab, not installed.
  *
- *     drbdctl DEVICE query | primary | secondary | force | bench N
+ *     drbdctl DEVICE query | primary | secondary | force | outdate | resume-io | bench N
  *
  * bench changes the role N times to and fro and prints each change's time.
  */
@@ -43,11 +43,11 @@ static int query(unsigned minor)
 
 	if (ret)
 		return report("query", ret, took, &e);
-	printf("%s/%u minor %u api %d: %s/%s %s %s/%s oos %llu size %llu resync %d%% susp %d%d%d open %d pending %u\n",
+	printf("%s/%u minor %u api %d: %s/%s %s %s/%s oos %llu size %llu resync %d%% susp %d%d%d fencing %s open %d pending %u\n",
 	       s.resource, s.volume, s.minor, s.api, drbd_role_name(s.role), drbd_role_name(s.peer_role),
 	       drbd_conn_name(s.conn), drbd_disk_name(s.disk), drbd_disk_name(s.peer_disk),
 	       (unsigned long long)s.out_of_sync, (unsigned long long)s.size, s.resync_percent,
-	       s.suspended_user, s.suspended_nodata, s.suspended_fencing, s.open, s.writes_pending);
+	       s.suspended_user, s.suspended_nodata, s.suspended_fencing, drbd_fencing_name(s.fencing), s.open, s.writes_pending);
 	report("query", 0, took, &e);
 	start = now_ms();
 	ret = drbd_query_resource(s.resource, &by_name, &e);
@@ -62,6 +62,10 @@ static int role(unsigned minor, const char *verb)
 
 	if (strcmp(verb, "secondary") == 0)
 		ret = drbd_secondary(minor, 5000, &e);
+	else if (strcmp(verb, "outdate") == 0)
+		ret = drbd_outdate(minor, 5000, &e);
+	else if (strcmp(verb, "resume-io") == 0)
+		ret = drbd_resume_io(minor, 5000, &e);
 	else
 		ret = drbd_primary(minor, strcmp(verb, "force") == 0, 5000, &e);
 	return report(verb, ret, now_ms() - start, &e);
@@ -82,7 +86,7 @@ int main(int argc, char **argv)
 	unsigned minor;
 
 	if (argc < 3) {
-		fprintf(stderr, "usage: drbdctl DEVICE query|primary|secondary|force|bench N\n");
+		fprintf(stderr, "usage: drbdctl DEVICE query|primary|secondary|force|outdate|resume-io|bench N\n");
 		return 2;
 	}
 	if (drbd_minor_of(argv[1], &minor, &e))
