@@ -190,7 +190,7 @@ int main(int argc, char **argv)
 	if (ret == 0)
 		self = find_self(conf, o.node, &err);
 	if (self >= 0)
-		ret = conf_check_host(conf, self, &err);
+		ret = conf_check_host(conf, self, o.config, &err);
 	if (self >= 0 && ret == 0 && o.check) {
 		printf("%s: good, hash %s\n", o.config, conf->hash);
 	} else if (self >= 0 && ret == 0) {

@@ -24,6 +24,8 @@ enum {
 	CONF_EXPORTS_MAX = 16,   /* of one group */
 	CONF_ADDRESSES_MAX = 8,  /* floating addresses of one group */
 	CONF_CLIENTS_MAX = 32,   /* client networks of one export */
+	CONF_FENCES_MAX = 16,
+	CONF_FENCES_NODE_MAX = 8, /* for one node; as FENCE_DEVICES_MAX */
 
 	CONF_NAME_MAX = 32, /* cluster, groups, exports, DRBD resources; with the NUL, as all below */
 	CONF_HOST_MAX = 32,
@@ -35,13 +37,19 @@ enum {
 	CONF_UUID_MAX = 37,
 	CONF_HASH_MAX = 65,
 	CONF_FILE_MAX = 1 << 20, /* bytes in a configuration file */
+
+	/* as fence/agent_call.h has them */
+	CONF_FENCE_OPTIONS_MAX = 16,
+	CONF_FENCE_KEY_MAX = 32,
+	CONF_FENCE_VALUE_MAX = 128,
+	CONF_FENCE_PATH_MAX = 128,
 };
 
 enum conf_trigger {
-	CONF_TRIGGER_MANUAL, /* the only one this version accepts */
-	CONF_TRIGGER_PACEMAKER,
+	CONF_TRIGGER_MANUAL,
+	CONF_TRIGGER_PACEMAKER,  /* refused by this version, as the next */
 	CONF_TRIGGER_KEEPALIVED,
-	CONF_TRIGGER_HEARTBEAT,
+	CONF_TRIGGER_HEARTBEAT,  /* then each node has a fence device */
 };
 
 enum conf_access {
@@ -87,7 +95,31 @@ struct conf_cluster {
 	enum conf_trigger trigger;
 	uint64_t heartbeat_interval_us;
 	uint64_t dead_after_us;
+	/* Before a standby fences: the delay, and 0 up to the random one more. */
+	uint64_t takeover_delay_us, takeover_delay_random_us;
+	uint64_t fence_retry_us; /* from a failed run to the next */
 	uint16_t peer_port; /* host order, as all ports here */
+};
+
+/* What a fence agent is told besides the action and the node. */
+struct conf_fence_option {
+	char key[CONF_FENCE_KEY_MAX], value[CONF_FENCE_VALUE_MAX];
+};
+
+/* A device that switches a node off. */
+struct conf_fence {
+	char name[CONF_NAME_MAX];
+	char node_name[CONF_HOST_MAX];
+	int node;           /* its index: whom the device switches off */
+	char agent[CONF_FENCE_PATH_MAX]; /* the program, absolute */
+	struct conf_fence_option options[CONF_FENCE_OPTIONS_MAX];
+	size_t n_options;
+	uint16_t level;     /* 1 and up; all devices of a level must succeed */
+	uint16_t retries;   /* further tries after a failed one */
+	uint64_t timeout_us; /* of one call */
+	uint64_t retry_wait_us;
+	bool verify;        /* ask for the status until it says off */
+	uint64_t verify_limit_us, verify_every_us;
 };
 
 struct conf_drbd {
@@ -155,6 +187,8 @@ struct conf {
 	struct conf_node nodes[CONF_NODES]; /* in the file's order: index 0 and 1 */
 	struct conf_group groups[CONF_GROUPS_MAX];
 	size_t n_groups;
+	struct conf_fence fences[CONF_FENCES_MAX]; /* in the file's order */
+	size_t n_fences;
 	char hash[CONF_HASH_MAX]; /* SHA-256 of the canonical dump, lower-case hex */
 };
 
@@ -182,6 +216,17 @@ void conf_free(struct conf *c);
  */
 char *conf_dump(const struct conf *c);
 
+/*
+ * The same for showing: "***" in place of what fence agents are told in secret
+ * (conf_fence_is_secret), with a comment that says so.
+ */
+char *conf_dump_shown(const struct conf *c);
+
+/* Does the option's name say that its value is a password or the like? A script
+ * that prints one is none. */
+bool conf_fence_is_secret(const char *key);
+bool conf_has_secrets(const struct conf *c);
+
 /* 0 or 1; -1 when no node has that name. */
 int conf_node_index(const struct conf *c, const char *hostname);
 
@@ -197,9 +242,11 @@ const char *conf_migrate_name(enum conf_migrate m);
 /*
  * What only this host can tell, for nodes[node]: the secret (or key) is there,
  * a regular file of root's or ours, not readable by others; the interfaces of
- * the floating addresses exist; the mount points are directories. Stops at the
- * first failure. Errors: ERR_REFUSED with a remedy.
+ * the floating addresses exist; the mount points are directories; the agents
+ * that fence the other node are programs that only root can change; file, where
+ * c was read (NULL: nowhere), is not readable by others when it holds secrets.
+ * Stops at the first failure. Errors: ERR_REFUSED with a remedy.
  */
-int conf_check_host(const struct conf *c, int node, struct err *err);
+int conf_check_host(const struct conf *c, int node, const char *file, struct err *err);
 
 #endif

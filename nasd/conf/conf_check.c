@@ -1,27 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "conf_check.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
-#include "conf.h"
-#include "conf_scan.h"
 #include "conf_value.h"
-#include "err.h"
-
-struct checker {
-	const struct conf *c;
-	const struct conf_scan *scan;
-	struct err *err;
-};
-
-#define FAIL(k, at, remedy, ...)                                          \
-	(conf_scan_fail((k)->scan, (k)->err, (at), __VA_ARGS__),          \
-	 err_remedy((k)->err, "%s", (remedy)), -EINVAL)
 
 static bool same_ip(const struct conf_ip *a, const struct conf_ip *b)
 {
@@ -66,7 +52,7 @@ static int check_cluster(struct checker *k)
 	const struct conf_cluster *cl = &k->c->cluster;
 	struct conf_place at = { .sec1 = "cluster", .key = "trigger" };
 
-	if (cl->trigger != CONF_TRIGGER_MANUAL)
+	if (cl->trigger != CONF_TRIGGER_MANUAL && cl->trigger != CONF_TRIGGER_HEARTBEAT)
 		return FAIL(k, &at, "write `trigger = manual'; takeovers are then started with nasctl",
 			    "`%s' is not supported in this version", conf_trigger_name(cl->trigger));
 	at.key = "dead-after";
@@ -319,6 +305,8 @@ int conf_check(const struct conf *c, const struct conf_scan *s, struct err *err)
 
 	if (!r)
 		r = check_nodes(&k);
+	if (!r)
+		r = conf_check_fences(&k);
 	for (size_t i = 0; i < c->n_groups && !r; i++)
 		r = check_group(&k, i);
 	return r;

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <net/if.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -10,14 +11,12 @@
 #include "err.h"
 
 /* A file that must be there; secret ones must be nobody else's to read. */
-static int check_file(const char *key, const char *path, int secret, struct err *err)
+static int check_file(const char *where, const char *path, int secret, struct err *err)
 {
 	struct stat st;
-	char where[ERR_WHERE_MAX];
 
 	if (!*path)
 		return 0;
-	snprintf(where, sizeof(where), "cluster: %s", key);
 	if (stat(path, &st) < 0) {
 		int r = err_set(err, ERR_REFUSED, errno, where, "%s: %s", path,
 				errno == ENOENT ? "there is no such file" : "cannot be examined");
@@ -69,7 +68,44 @@ static int check_group(const struct conf_group *g, struct err *err)
 	return 0;
 }
 
-int conf_check_host(const struct conf *c, int node, struct err *err)
+/* The last part of a path. */
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+/* The agent runs as root: nobody else may change what it is. */
+static int check_agent(const struct conf_fence *f, struct err *err)
+{
+	char where[ERR_WHERE_MAX];
+	struct stat st;
+
+	snprintf(where, sizeof(where), "fence %s", f->name);
+	if (stat(f->agent, &st) < 0) {
+		int r = err_set(err, ERR_REFUSED, errno, where, "%s: %s", f->agent,
+				errno == ENOENT ? "there is no such program" : "cannot be examined");
+		const char *name = base_name(f->agent);
+
+		err_remedy(err, "install the package fence-agents (Debian) or fence-agents-%s (Red Hat), or correct "
+			   "`agent'", strncmp(name, "fence_", 6) ? "all" : name + 6);
+		return r;
+	}
+	if (!S_ISREG(st.st_mode) || !(st.st_mode & 0111)) {
+		err_set(err, ERR_REFUSED, EACCES, where, "%s is not an executable program", f->agent);
+		err_remedy(err, "name the fence agent itself, and let root execute it");
+		return -EACCES;
+	}
+	if ((st.st_uid != 0 && st.st_uid != geteuid()) || (st.st_mode & 022)) {
+		err_set(err, ERR_REFUSED, EPERM, where, "%s can be changed by others than root", f->agent);
+		err_remedy(err, "run: chown root:root %s; chmod go-w %s", f->agent, f->agent);
+		return -EPERM;
+	}
+	return 0;
+}
+
+int conf_check_host(const struct conf *c, int node, const char *file, struct err *err)
 {
 	const struct conf_cluster *cl = &c->cluster;
 
@@ -79,13 +115,18 @@ int conf_check_host(const struct conf *c, int node, struct err *err)
 		err_remedy(err, "the title of a section `node' must be the host name (hostname(1))");
 		return -EINVAL;
 	}
-	int r = check_file("secret-file", cl->secret_file, 1, err);
+	int r = check_file("cluster: secret-file", cl->secret_file, 1, err);
 	if (!r)
-		r = check_file("tls-key", cl->tls_key, 1, err);
+		r = check_file("cluster: tls-key", cl->tls_key, 1, err);
 	if (!r)
-		r = check_file("tls-cert", cl->tls_cert, 0, err);
+		r = check_file("cluster: tls-cert", cl->tls_cert, 0, err);
 	if (!r)
-		r = check_file("tls-ca", cl->tls_ca, 0, err);
+		r = check_file("cluster: tls-ca", cl->tls_ca, 0, err);
+	if (!r && file && conf_has_secrets(c))
+		r = check_file("fence options with passwords", file, 1, err);
+	for (size_t i = 0; i < c->n_fences && !r; i++)
+		if (c->fences[i].node != node)
+			r = check_agent(&c->fences[i], err);
 	for (size_t i = 0; i < c->n_groups && !r; i++)
 		r = check_group(&c->groups[i], err);
 	return r;

@@ -96,6 +96,7 @@ static cfg_t *confuse_parse(struct loader *l, const char *text)
 	cfg_opt_t drbd[OPTS_MAX] = { CFG_END() }, fs[OPTS_MAX] = { CFG_END() };
 	cfg_opt_t export[OPTS_MAX] = { CFG_END() }, address[OPTS_MAX] = { CFG_END() };
 	cfg_opt_t nfs[OPTS_MAX] = { CFG_END() }, limits[OPTS_MAX] = { CFG_END() };
+	cfg_opt_t fence[OPTS_MAX] = { CFG_END() };
 
 	add_fields(cluster, &conf_cluster_section);
 	add_fields(node, &conf_node_section);
@@ -106,6 +107,7 @@ static cfg_t *confuse_parse(struct loader *l, const char *text)
 	add_fields(address, &conf_address_section);
 	add_fields(nfs, &conf_nfs_section);
 	add_fields(limits, &conf_limits_section);
+	add_fields(fence, &conf_fence_section);
 	add_section(group, &conf_drbd_section, drbd, 0);
 	add_section(group, &conf_fs_section, fs, 0);
 	add_section(group, &conf_export_section, export, 1);
@@ -114,6 +116,7 @@ static cfg_t *confuse_parse(struct loader *l, const char *text)
 	add_section(group, &conf_limits_section, limits, 0);
 	add_section(root, &conf_cluster_section, cluster, 0);
 	add_section(root, &conf_node_section, node, 1);
+	add_section(root, &conf_fence_section, fence, 1);
 	add_section(root, &conf_group_section, group, 1);
 
 	cfg_t *cfg = cfg_init(root, CFGF_NONE);
@@ -144,7 +147,7 @@ static int decode_section(struct loader *l, const struct section *s, cfg_t *sec,
 		at.key = f->key;
 		if (n > CONF_CLIENTS_MAX) {
 			conf_scan_fail(&l->scan, l->err, &at, "has more than %d values", CONF_CLIENTS_MAX);
-			err_remedy(l->err, "give fewer: networks with shorter prefixes");
+			err_remedy(l->err, "give fewer; nasd.conf(5) describes the option %s", f->key);
 			return -EINVAL;
 		}
 		for (unsigned int v = 0; v < n; v++)
@@ -297,6 +300,34 @@ static int decode_nodes(struct loader *l, cfg_t *cfg)
 	return 0;
 }
 
+static int decode_fences(struct loader *l, cfg_t *cfg)
+{
+	struct conf *c = l->conf;
+	struct conf_place at = { .sec1 = "fence", .i1 = CONF_FENCES_MAX };
+
+	c->n_fences = cfg_size(cfg, "fence");
+	if (c->n_fences > CONF_FENCES_MAX) {
+		conf_scan_fail(&l->scan, l->err, &at, "%zu sections `fence', at most %d are possible", c->n_fences,
+			       CONF_FENCES_MAX);
+		err_remedy(l->err, "keep the devices that are needed to switch each node off");
+		return -EINVAL;
+	}
+	for (at.i1 = 0; at.i1 < c->n_fences; at.i1++) {
+		cfg_t *one = cfg_getnsec(cfg, "fence", (unsigned int)at.i1);
+		struct conf_fence *f = &c->fences[at.i1];
+		int r = check_title(l, at, value_check_name(cfg_title(one)), cfg_title(one));
+
+		if (r)
+			return r;
+		snprintf(f->name, sizeof(f->name), "%s", cfg_title(one));
+		r = decode_section(l, &conf_fence_section, one, f, at);
+		if (r)
+			return r;
+		f->node = conf_node_index(c, f->node_name);
+	}
+	return 0;
+}
+
 static int decode_all(struct loader *l, cfg_t *cfg)
 {
 	struct conf_place top = { 0 };
@@ -304,6 +335,8 @@ static int decode_all(struct loader *l, cfg_t *cfg)
 
 	if (!r)
 		r = decode_nodes(l, cfg);
+	if (!r)
+		r = decode_fences(l, cfg);
 	if (r)
 		return r;
 	size_t n = cfg_size(cfg, "group");

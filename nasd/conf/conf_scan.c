@@ -107,6 +107,15 @@ static bool is_printable(char c)
 	return c >= 0x20 && c < 0x7f;
 }
 
+/* How much of a text a message may quote: not what follows a `=', which may be a
+ * fence device's password. */
+static int quotable(const char *text)
+{
+	size_t n = strcspn(text, "=");
+
+	return n < 100 ? (int)n : 100;
+}
+
 #define LEX_FAIL(lx, ...) \
 	(conf_scan_fail_line((lx)->scan, (lx)->err, (lx)->line, __VA_ARGS__), TOK_ERROR)
 
@@ -132,7 +141,7 @@ static enum token lex_string(struct lexer *lx)
 	lx->p++;
 	lx->text[n] = '\0';
 	if (lx->p < lx->end && (is_word_char(*lx->p) || *lx->p == '"'))
-		return LEX_FAIL(lx, "white space is missing after the string \"%s\"", lx->text);
+		return LEX_FAIL(lx, "white space is missing after the string \"%.*s\"", quotable(lx->text), lx->text);
 	return TOK_STRING;
 }
 
@@ -218,7 +227,9 @@ static int fail_token(struct lexer *lx, enum token t, const char *wanted)
 		return -EINVAL;
 	if (t == TOK_END)
 		return PARSE_FAIL(lx, "the file ends where %s is expected", wanted);
-	return PARSE_FAIL(lx, "`%.100s' stands where %s is expected", lx->text, wanted);
+	if (t == TOK_EQUALS)
+		return PARSE_FAIL(lx, "`=' stands where %s is expected", wanted);
+	return PARSE_FAIL(lx, "`%.*s' stands where %s is expected", quotable(lx->text), lx->text, wanted);
 }
 
 static bool is_name(const char *s)

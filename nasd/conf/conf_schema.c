@@ -26,6 +26,9 @@ static const struct field cluster_fields[] = {
 	{ "trigger", FIELD_TRIGGER, AT(conf_cluster, trigger) },
 	{ "heartbeat-interval", FIELD_DURATION, AT(conf_cluster, heartbeat_interval_us), .min = MS(10), .max = S(10) },
 	{ "dead-after", FIELD_DURATION, AT(conf_cluster, dead_after_us), .min = MS(50), .max = S(60) },
+	{ "takeover-delay", FIELD_DURATION, AT(conf_cluster, takeover_delay_us), .def = "300ms", .max = S(60) },
+	{ "takeover-delay-random", FIELD_DURATION, AT(conf_cluster, takeover_delay_random_us), .def = "0ms", .max = S(60) },
+	{ "fence-retry", FIELD_DURATION, AT(conf_cluster, fence_retry_us), .def = "5s", .min = S(1), .max = S(600) },
 	{ "peer-port", FIELD_PORT, AT(conf_cluster, peer_port), .def = "7790", .min = 1, .max = 65535 },
 };
 SECTION(conf_cluster_section, "cluster", cluster_fields);
@@ -90,11 +93,27 @@ static const struct field limits_fields[] = {
 };
 SECTION(conf_limits_section, "limits", limits_fields);
 
+static const struct field fence_fields[] = {
+	{ "node", FIELD_HOST, AT(conf_fence, node_name) },
+	{ "agent", FIELD_AGENT, AT(conf_fence, agent) },
+	{ "options", FIELD_PAIR_LIST, AT(conf_fence, options), .max = CONF_FENCE_OPTIONS_MAX,
+	  .count_offset = offsetof(struct conf_fence, n_options) },
+	{ "level", FIELD_COUNT, AT(conf_fence, level), .def = "1", .min = 1, .max = CONF_FENCES_NODE_MAX },
+	{ "timeout", FIELD_DURATION, AT(conf_fence, timeout_us), .def = "10s", .min = MS(100), .max = S(300) },
+	{ "retries", FIELD_COUNT, AT(conf_fence, retries), .def = "1", .max = 10 },
+	{ "retry-wait", FIELD_DURATION, AT(conf_fence, retry_wait_us), .def = "1s", .max = S(60) },
+	{ "verify", FIELD_YESNO, AT(conf_fence, verify), .def = "yes" },
+	{ "verify-limit", FIELD_DURATION, AT(conf_fence, verify_limit_us), .def = "10s", .min = MS(100), .max = S(300) },
+	{ "verify-interval", FIELD_DURATION, AT(conf_fence, verify_every_us), .def = "250ms", .min = MS(50), .max = S(10) },
+};
+SECTION(conf_fence_section, "fence", fence_fields);
+
 /* The words of the enums, in their order. */
 static const char *const trigger_names[] = { "manual", "pacemaker", "keepalived", "heartbeat" };
 static const char *const access_names[] = { "ro", "rw" };
 static const char *const squash_names[] = { "no_root", "root", "all" };
 static const char *const migrate_names[] = { "auto", "off" };
+static const char *const yesno_names[] = { "no", "yes" };
 
 const char *conf_trigger_name(enum conf_trigger t)
 {
@@ -126,7 +145,7 @@ static int word_index(const char *text, const char *const *words, size_t n)
 
 int field_is_list(const struct field *f)
 {
-	return f->kind == FIELD_IP_LIST || f->kind == FIELD_NET_LIST;
+	return f->kind == FIELD_IP_LIST || f->kind == FIELD_NET_LIST || f->kind == FIELD_PAIR_LIST;
 }
 
 /* Copies text that a check has found to fit; an empty one only as a default. */
@@ -152,6 +171,11 @@ static const char *check_device(const char *text)
 	return value_device(text, &minor);
 }
 
+static const char *check_agent(const char *text)
+{
+	return strlen(text) >= CONF_FENCE_PATH_MAX ? "must be shorter than 128 bytes" : value_check_path(text);
+}
+
 static const char *put_text_kind(const struct field *f, char *at, const char *text)
 {
 	switch (f->kind) {
@@ -171,8 +195,13 @@ static const char *put_text_kind(const struct field *f, char *at, const char *te
 		return put_text(f, at, text, check_fstype);
 	case FIELD_DEVICE:
 		return put_text(f, at, text, check_device);
+	case FIELD_HOST:
+		return put_text(f, at, text, value_check_host);
+	case FIELD_AGENT:
+		return put_text(f, at, text, check_agent);
 	case FIELD_PORT:
 	case FIELD_ID:
+	case FIELD_COUNT:
 	case FIELD_DURATION:
 	case FIELD_SECONDS:
 	case FIELD_SIZE:
@@ -180,9 +209,11 @@ static const char *put_text_kind(const struct field *f, char *at, const char *te
 	case FIELD_ACCESS:
 	case FIELD_SQUASH:
 	case FIELD_MIGRATE:
+	case FIELD_YESNO:
 	case FIELD_IP:
 	case FIELD_IP_LIST:
 	case FIELD_NET_LIST:
+	case FIELD_PAIR_LIST:
 		break;
 	}
 	return "is of an unknown kind";
@@ -227,7 +258,7 @@ static int put_number(const struct field *f, void *at, const char *text, char *m
 		print_range(f, msg, msg_size);
 		return -1;
 	}
-	if (f->kind == FIELD_PORT || f->kind == FIELD_ID)
+	if (f->kind == FIELD_PORT || f->kind == FIELD_ID || f->kind == FIELD_COUNT)
 		*(uint16_t *)at = (uint16_t)v;
 	else
 		*(uint64_t *)at = v;
@@ -253,6 +284,11 @@ static const char *put_enum(const struct field *f, void *at, const char *text)
 		if (i < 0)
 			return "must be auto or off";
 		*(enum conf_migrate *)at = (enum conf_migrate)i;
+	} else if (f->kind == FIELD_YESNO) {
+		i = word_index(text, yesno_names, 2);
+		if (i < 0)
+			return "must be yes or no";
+		*(bool *)at = i == 1;
 	} else {
 		i = word_index(text, squash_names, 3);
 		if (i < 0)
@@ -260,6 +296,31 @@ static const char *put_enum(const struct field *f, void *at, const char *text)
 		*(enum conf_squash *)at = (enum conf_squash)i;
 	}
 	return NULL;
+}
+
+/* One may hold a password: a message names the key, or the place. */
+static int put_pairs(const struct field *f, void *base, const char *const *values, size_t n, char *msg,
+		     size_t msg_size)
+{
+	struct conf_fence_option *at = (void *)((char *)base + f->offset);
+
+	if (n > f->max) {
+		snprintf(msg, msg_size, "must have at most %" PRIu64 " values", f->max);
+		return -1;
+	}
+	for (size_t i = 0; i < n; i++) {
+		const char *bad = value_pair(values[i], &at[i]);
+
+		if (!bad)
+			continue;
+		size_t key = strchr(values[i], '=') ? strcspn(values[i], "=") : 0;
+
+		snprintf(msg, msg_size, "value %zu%s%.*s%s %s", i + 1, key ? " (`" : "", key < 40 ? (int)key : 40, values[i],
+			 key ? "')" : "", bad);
+		return -1;
+	}
+	*(size_t *)(void *)((char *)base + f->count_offset) = n;
+	return 0;
 }
 
 static int put_list(const struct field *f, void *base, const char *const *values, size_t n,
@@ -293,11 +354,14 @@ int field_decode(const struct field *f, void *base, const char *const *values, s
 	void *at = (char *)base + f->offset;
 	const char *bad = NULL;
 
+	if (f->kind == FIELD_PAIR_LIST)
+		return put_pairs(f, base, values, n, msg, msg_size);
 	if (field_is_list(f))
 		return put_list(f, base, values, n, msg, msg_size);
 	switch (f->kind) {
 	case FIELD_PORT:
 	case FIELD_ID:
+	case FIELD_COUNT:
 	case FIELD_DURATION:
 	case FIELD_SECONDS:
 	case FIELD_SIZE:
@@ -306,6 +370,7 @@ int field_decode(const struct field *f, void *base, const char *const *values, s
 	case FIELD_ACCESS:
 	case FIELD_SQUASH:
 	case FIELD_MIGRATE:
+	case FIELD_YESNO:
 		bad = put_enum(f, at, values[0]);
 		break;
 	case FIELD_IP:
@@ -319,10 +384,13 @@ int field_decode(const struct field *f, void *base, const char *const *values, s
 	case FIELD_UUID:
 	case FIELD_FSTYPE:
 	case FIELD_DEVICE:
+	case FIELD_HOST:
+	case FIELD_AGENT:
 		bad = put_text_kind(f, at, values[0]);
 		break;
 	case FIELD_IP_LIST:
 	case FIELD_NET_LIST:
+	case FIELD_PAIR_LIST:
 		break;
 	}
 	if (bad)
@@ -330,13 +398,24 @@ int field_decode(const struct field *f, void *base, const char *const *values, s
 	return bad ? -1 : 0;
 }
 
-static void print_list(const struct field *f, const void *base, struct buf *out)
+static void print_pair(const struct conf_fence_option *o, bool masked, struct buf *out)
+{
+	buf_add(out, "%s=%s", o->key, masked && conf_fence_is_secret(o->key) ? "***" : o->value);
+}
+
+static void print_list(const struct field *f, const void *base, bool masked, struct buf *out)
 {
 	const char *at = (const char *)base + f->offset;
 	size_t n = *(const size_t *)(const void *)((const char *)base + f->count_offset);
 
 	buf_add(out, "{ ");
 	for (size_t i = 0; i < n; i++) {
+		if (f->kind == FIELD_PAIR_LIST) {
+			buf_add(out, i ? ", \"" : "\"");
+			print_pair(&((const struct conf_fence_option *)(const void *)at)[i], masked, out);
+			buf_add(out, "\"");
+			continue;
+		}
 		const char *text = f->kind == FIELD_IP_LIST
 					   ? ((const struct conf_ip *)(const void *)at)[i].text
 					   : ((const struct conf_net *)(const void *)at)[i].text;
@@ -346,7 +425,7 @@ static void print_list(const struct field *f, const void *base, struct buf *out)
 	buf_add(out, " }");
 }
 
-void field_print(const struct field *f, const void *base, struct buf *out)
+void field_print(const struct field *f, const void *base, bool masked, struct buf *out)
 {
 	const void *at = (const char *)base + f->offset;
 	char tmp[VALUE_MAX];
@@ -361,10 +440,13 @@ void field_print(const struct field *f, const void *base, struct buf *out)
 	case FIELD_UUID:
 	case FIELD_FSTYPE:
 	case FIELD_DEVICE:
+	case FIELD_HOST:
+	case FIELD_AGENT:
 		buf_add(out, "\"%s\"", (const char *)at);
 		break;
 	case FIELD_PORT:
 	case FIELD_ID:
+	case FIELD_COUNT:
 		buf_add(out, "%u", *(const uint16_t *)at);
 		break;
 	case FIELD_DURATION:
@@ -386,12 +468,16 @@ void field_print(const struct field *f, const void *base, struct buf *out)
 	case FIELD_MIGRATE:
 		buf_add(out, "%s", conf_migrate_name(*(const enum conf_migrate *)at));
 		break;
+	case FIELD_YESNO:
+		buf_add(out, "%s", yesno_names[*(const bool *)at]);
+		break;
 	case FIELD_IP:
 		buf_add(out, "\"%s\"", ((const struct conf_ip *)at)->text);
 		break;
 	case FIELD_IP_LIST:
 	case FIELD_NET_LIST:
-		print_list(f, base, out);
+	case FIELD_PAIR_LIST:
+		print_list(f, base, masked, out);
 		break;
 	}
 }

@@ -6,6 +6,7 @@
 #ifndef NASD_CONF_SCHEMA_H
 #define NASD_CONF_SCHEMA_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,6 +25,7 @@ enum field_kind {
 	FIELD_DEVICE,   /* char[]; the minor is decoded by the section */
 	FIELD_PORT,     /* uint16_t, min..max */
 	FIELD_ID,       /* uint16_t, min..max */
+	FIELD_COUNT,    /* uint16_t, min..max */
 	FIELD_DURATION, /* uint64_t microseconds, min..max */
 	FIELD_SECONDS,  /* the same, whole seconds */
 	FIELD_SIZE,     /* uint64_t bytes, min..max */
@@ -31,9 +33,13 @@ enum field_kind {
 	FIELD_ACCESS,
 	FIELD_SQUASH,
 	FIELD_MIGRATE,
+	FIELD_YESNO,    /* bool */
+	FIELD_HOST,     /* char[], as below; what it means is decoded by the section */
+	FIELD_AGENT,
 	FIELD_IP,       /* struct conf_ip; "" is none */
 	FIELD_IP_LIST,  /* struct conf_ip[max], count at count_offset */
 	FIELD_NET_LIST, /* struct conf_net[max], count at count_offset */
+	FIELD_PAIR_LIST, /* struct conf_fence_option[max], count at count_offset; may be empty */
 };
 
 struct field {
@@ -60,6 +66,7 @@ extern const struct section conf_export_section;
 extern const struct section conf_address_section;
 extern const struct section conf_nfs_section;
 extern const struct section conf_limits_section;
+extern const struct section conf_fence_section;
 
 enum { FIELDS_MAX = 16 };
 
@@ -70,8 +77,8 @@ enum { FIELDS_MAX = 16 };
 int field_decode(const struct field *f, void *base, const char *const *values, size_t n, char *msg,
 		 size_t msg_size);
 
-/* "key = value" in canonical form, without a line end. */
-void field_print(const struct field *f, const void *base, struct buf *out);
+/* "key = value" in canonical form, without a line end. masked: with "***" for secrets. */
+void field_print(const struct field *f, const void *base, bool masked, struct buf *out);
 
 /* A list? libconfuse needs to know. */
 int field_is_list(const struct field *f);

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #define LOWER "abcdefghijklmnopqrstuvwxyz"
 #define UPPER "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -177,6 +178,32 @@ int value_host_bits(const struct conf_net *net, int ones)
 static bool only(const char *text, const char *allowed)
 {
 	return *text && text[strspn(text, allowed)] == '\0';
+}
+
+const char *value_pair(const char *text, struct conf_fence_option *out)
+{
+	struct conf_fence_option o = { 0 };
+	size_t n = strcspn(text, "=");
+
+	if (!text[n])
+		return "has no `=': must be \"option=value\"";
+	if (n >= sizeof(o.key))
+		return "has an option's name of more than 31 characters";
+	memcpy(o.key, text, n);
+	if (!only(o.key, LOWER UPPER DIGITS "_-"))
+		return "has no option's name of letters, digits, _ and - before the `='";
+	if (!strcasecmp(o.key, "action") || !strcasecmp(o.key, "option") || !strcasecmp(o.key, "nodename"))
+		return "is not possible: nasd itself sets action, option and nodename";
+	text += n + 1;
+	n = strlen(text);
+	if (n >= sizeof(o.value))
+		return "has a value of more than 127 characters";
+	for (size_t i = 0; i < n; i++)
+		if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
+			return "has a control character in its value";
+	memcpy(o.value, text, n);
+	*out = o;
+	return NULL;
 }
 
 const char *value_check_name(const char *text)

@@ -23,6 +23,9 @@ const char *value_size(const char *text, uint64_t *bytes);
 const char *value_ip(const char *text, struct conf_ip *out);
 /* "address/prefix"; host bits may be set. */
 const char *value_net(const char *text, struct conf_net *out);
+/* "key=value" for a fence agent; the value may be empty. By the rules of
+ * fence_device_check (fence/agent_call.h), for one option by itself. */
+const char *value_pair(const char *text, struct conf_fence_option *out);
 
 /* [a-z0-9][a-z0-9_-]*: becomes part of file names. */
 const char *value_check_name(const char *text);

@@ -124,7 +124,7 @@ enum cli_exit ask(const struct cli *cli, const struct ctl_request *req,
 
 	memset(a, 0, sizeof(*a));
 	err_clear(&err);
-	if (conn_open(&c, cli->socket, !ctl_cmd_changes(req->cmd), &err) < 0)
+	if (conn_open(&c, cli->socket, ctl_cmd_is_public(req->cmd), &err) < 0)
 		return fail(a, err.cls == ERR_REFUSED ? CLI_REFUSED : err.cls == ERR_INPUT ? CLI_USAGE :
 			    CLI_UNREACHABLE, &err);
 	code = converse(cli, &c, req, on_event, data, a);

@@ -52,7 +52,7 @@ static enum cli_exit check(const struct cli *cli, const char *file)
 	node = which_node(cli, conf);
 	if (node == -2) {
 		code = CLI_USAGE;
-	} else if (node >= 0 && conf_check_host(conf, node, &err) < 0) {
+	} else if (node >= 0 && conf_check_host(conf, node, file, &err) < 0) {
 		code = complain(cli, err.cls == ERR_REFUSED ? CLI_REFUSED : CLI_FAILED, &err);
 	} else if (cli->json) {
 		o = json_pack("{s:s, s:s, s:s?, s:i}", "file", file, "hash", conf->hash, "node",
@@ -81,7 +81,7 @@ static enum cli_exit dump(const struct cli *cli, const char *file)
 
 	if (code != CLI_DONE)
 		return code;
-	text = conf_dump(conf);
+	text = conf_dump_shown(conf);
 	if (!text) {
 		err_clear(&err);
 		err_set(&err, ERR_SYSTEM, ENOMEM, file, "cannot be printed");

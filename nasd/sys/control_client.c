@@ -151,7 +151,7 @@ static void run_line(struct ctl_client *c, const char *line, size_t len)
 		queue_error(c, &e, NULL);
 		return;
 	}
-	if (c->listener->read_only && ctl_cmd_changes(c->req.cmd)) {
+	if (c->listener->read_only && !ctl_cmd_is_public(c->req.cmd)) {
 		err_set(&e, ERR_REFUSED, EPERM, ctl_cmd_name(c->req.cmd),
 			"not allowed on the read-only socket");
 		err_remedy(&e, "use the control socket, as root");

@@ -142,7 +142,7 @@ static void watch(struct engine *e, struct ctl_client *c)
 
 static void config(struct engine *e, struct ctl_client *c)
 {
-	char *text = conf_dump(e->conf);
+	char *text = conf_dump_shown(e->conf);
 
 	ok_new(c, json_pack("{s:s, s:s}", "text", text ? text : "", "hash", e->conf->hash));
 	free(text);
@@ -193,6 +193,10 @@ static void on_request(struct ctl_client *c, const struct ctl_request *req, cons
 	case CTL_INJECT:
 		inject(e, c, req);
 		return;
+	case CTL_FENCE_PEER:
+	case CTL_FENCE_CONFIRM:
+	case CTL_FENCE_STATUS:
+	case CTL_FENCE_CHECK:
 	case CTL_CMD_COUNT:
 		break;
 	}

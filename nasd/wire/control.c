@@ -16,46 +16,58 @@ enum ctl_field {
 	FIELD_STEP = 1 << 4,
 	FIELD_WHAT = 1 << 5,
 	FIELD_WHEN = 1 << 6,
+	FIELD_RESOURCE = 1 << 7,
+	FIELD_END = 1 << 8,
 };
 
 enum { HISTORY_LIMIT_MAX = 100000 };
 
+enum access { LOOKS, RUNS, CHANGES };
+
 struct command {
 	const char *name;
-	bool changes;
+	enum access access;
 	unsigned needs, allows;
 };
 
 static const struct command commands[CTL_CMD_COUNT] = {
-	[CTL_STATUS] = { "status", false, 0, 0 },
-	[CTL_WATCH] = { "watch", false, 0, 0 },
-	[CTL_CHECK] = { "check", false, FIELD_NODE, FIELD_GROUP },
-	[CTL_PLAN] = { "plan", false, FIELD_NODE, FIELD_GROUP },
-	[CTL_SWITCHOVER] = { "switchover", true, FIELD_NODE, FIELD_GROUP },
-	[CTL_TAKEOVER] = { "takeover", true, FIELD_NODE, FIELD_GROUP | FIELD_DEAD },
-	[CTL_HISTORY] = { "history", false, 0, FIELD_GROUP | FIELD_LIMIT },
-	[CTL_CONFIG] = { "config", false, 0, 0 },
-	[CTL_VERSION_CMD] = { "version", false, 0, 0 },
-	[CTL_INJECT] = { "inject", true, FIELD_STEP | FIELD_WHAT | FIELD_WHEN, FIELD_GROUP },
+	[CTL_STATUS] = { "status", LOOKS, 0, 0 },
+	[CTL_WATCH] = { "watch", LOOKS, 0, 0 },
+	[CTL_CHECK] = { "check", LOOKS, FIELD_NODE, FIELD_GROUP },
+	[CTL_PLAN] = { "plan", LOOKS, FIELD_NODE, FIELD_GROUP },
+	[CTL_SWITCHOVER] = { "switchover", CHANGES, FIELD_NODE, FIELD_GROUP },
+	[CTL_TAKEOVER] = { "takeover", CHANGES, FIELD_NODE, FIELD_GROUP | FIELD_DEAD },
+	[CTL_HISTORY] = { "history", LOOKS, 0, FIELD_GROUP | FIELD_LIMIT },
+	[CTL_CONFIG] = { "config", LOOKS, 0, 0 },
+	[CTL_VERSION_CMD] = { "version", LOOKS, 0, 0 },
+	[CTL_INJECT] = { "inject", CHANGES, FIELD_STEP | FIELD_WHAT | FIELD_WHEN, FIELD_GROUP },
+	[CTL_FENCE_PEER] = { "fence-peer", CHANGES, FIELD_RESOURCE, 0 },
+	[CTL_FENCE_CONFIRM] = { "fence-confirm", CHANGES, FIELD_NODE, 0 },
+	[CTL_FENCE_STATUS] = { "fence-status", LOOKS, 0, 0 },
+	[CTL_FENCE_CHECK] = { "fence-check", RUNS, 0, 0 },
 };
 
-/* Nodes are host names, all else is named by the configuration's rule. */
+/* Nodes are host names, and DRBD names its resources; all else is named by the
+ * configuration's rule. */
 enum charset { OURS, HOST };
 
 struct name_field {
 	const char *key;
 	unsigned bit;
-	size_t offset;
+	size_t offset, size;
 	enum charset charset;
 };
 
+#define AT(member) offsetof(struct ctl_request, member), sizeof(((struct ctl_request *)NULL)->member)
+
 static const struct name_field name_fields[] = {
-	{ "group", FIELD_GROUP, offsetof(struct ctl_request, group), OURS },
-	{ "node", FIELD_NODE, offsetof(struct ctl_request, node), HOST },
-	{ "peer_confirmed_dead", FIELD_DEAD, offsetof(struct ctl_request, peer_confirmed_dead), HOST },
-	{ "step", FIELD_STEP, offsetof(struct ctl_request, step), OURS },
-	{ "what", FIELD_WHAT, offsetof(struct ctl_request, what), OURS },
-	{ "when", FIELD_WHEN, offsetof(struct ctl_request, when), OURS },
+	{ "group", FIELD_GROUP, AT(group), OURS },
+	{ "node", FIELD_NODE, AT(node), HOST },
+	{ "peer_confirmed_dead", FIELD_DEAD, AT(peer_confirmed_dead), HOST },
+	{ "step", FIELD_STEP, AT(step), OURS },
+	{ "what", FIELD_WHAT, AT(what), OURS },
+	{ "when", FIELD_WHEN, AT(when), OURS },
+	{ "resource", FIELD_RESOURCE, AT(resource), HOST },
 };
 enum { NAME_FIELDS = sizeof(name_fields) / sizeof(name_fields[0]) };
 
@@ -66,7 +78,12 @@ const char *ctl_cmd_name(enum ctl_cmd cmd)
 
 bool ctl_cmd_changes(enum ctl_cmd cmd)
 {
-	return (unsigned)cmd >= CTL_CMD_COUNT || commands[cmd].changes;
+	return (unsigned)cmd >= CTL_CMD_COUNT || commands[cmd].access == CHANGES;
+}
+
+bool ctl_cmd_is_public(enum ctl_cmd cmd)
+{
+	return (unsigned)cmd < CTL_CMD_COUNT && commands[cmd].access == LOOKS;
 }
 
 #define REFUSE(err, ...) err_set(err, ERR_INPUT, EINVAL, "control request", __VA_ARGS__)
@@ -84,10 +101,11 @@ static int read_name(const struct name_field *f, const json_t *v, struct ctl_req
 
 	if (!s)
 		return REFUSE(err, "\"%s\" must be a string", f->key);
-	if (json_string_length(v) >= NAME_MAX_LEN)
-		return REFUSE(err, "\"%s\" is longer than %d characters", f->key, NAME_MAX_LEN - 1);
+	if (json_string_length(v) >= f->size)
+		return REFUSE(err, "\"%s\" is longer than %zu characters", f->key, f->size - 1);
 	if (f->charset == HOST && !jf_is_name(s, strlen(s)))
-		return REFUSE(err, "\"%s\" is not the name of a node (letters, digits, '-', '.', '_')", f->key);
+		return REFUSE(err, "\"%s\" is not the name of a %s (letters, digits, '-', '.', '_')", f->key,
+			      f->bit == FIELD_RESOURCE ? "resource" : "node");
 	if (f->charset == OURS && !is_ctl_name(s))
 		return REFUSE(err, "\"%s\" is not a name (a-z, 0-9, '_', '-')", f->key);
 	memcpy((char *)req + f->offset, s, json_string_length(v) + 1);
@@ -187,7 +205,7 @@ static int read_request(json_t *obj, struct ctl_request *req, struct err *err)
 			return REFUSE(err, "\"%s\" has no field \"%s\"", c->name, key);
 		seen |= bit;
 	}
-	for (unsigned bit = 1; bit <= FIELD_WHEN; bit <<= 1)
+	for (unsigned bit = 1; bit < FIELD_END; bit <<= 1)
 		if (c->needs & ~seen & bit)
 			return REFUSE(err, "\"%s\" needs the field \"%s\"", c->name, field_key(bit));
 	return req->cmd == CTL_INJECT ? check_injection(req, err) : 0;

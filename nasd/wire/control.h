@@ -11,7 +11,8 @@
  *   {"result":"error","error":{"class":"refused","where":"...","message":"...",
  *    "remedy":"..."},"findings":[...]}             (findings where checks failed)
  *
- * Commands (fields besides v and cmd; * = refused on the read-only socket):
+ * Commands (fields besides v and cmd; * = it changes something, + = it runs
+ * programs; both are refused on the read-only socket):
  *   status                       data: the status object below
  *   watch                        a status event now and on each change, until the client hangs up
  *   check       group? node      data: {"findings":[finding...],"ready":bool}
@@ -23,6 +24,11 @@
  *   version                      data: {"version","protocol","node"}
  *   inject*     step op what     tests only (nasd --allow-injection): the next time
  *               when group?      `step` runs: what = fail|unknown|kill|stall, when = before|after
+ *   fence-peer*  resource        DRBD's handler asks (fence/peer_handler.h)
+ *   fence-confirm* node          an operator has seen that node off; data: {"note"}
+ *   fence-status                 data: the fence object below
+ *   fence-check+                 asks each device for its state; data: {"devices":[{"name",
+ *                                "node","level","ok":bool,"said","text"}...],"ready":bool}
  * group may be left out when there is exactly one.
  *
  * status: {"node","version","cluster","config_hash","uptime_s","trigger",
@@ -38,6 +44,13 @@
  *   "group","epoch","source","target","began":"2026-11-22T10:00:00.000Z","total_us",
  *   "freeze_us","requested_by","error":null|{...},"steps":[{"name","stage","node","start_us",
  *   "duration_us","outcome","skipped","message"}...]}  start_us relative to "began"
+ * fence: {"trigger","peer","phase":"idle|delay|fencing|failed|proven|cancelled","explain",
+ *   "since":"2026-..."|null,"story":"of the last run, a line each","devices":[{"name","node","level",
+ *     "agent","said":"off|on|failed|unknown|timeout|","text","verified":bool}...],
+ *   "watchdog":"none|closed|armed|kept|starving|failed|absent",
+ *   "questions":[{"resource","since"}...],   (of DRBD's handler, not answered yet)
+ *   "liveness":{"silent":bool,"heard_ms":n|null,"pauses":n,
+ *     "paths":[{"name":"10.77.2.11","heard_ms":n|null,"peer_heard_ms":n|null}...]}}
  */
 #ifndef NASD_WIRE_CONTROL_H
 #define NASD_WIRE_CONTROL_H
@@ -46,11 +59,12 @@
 
 #include "model.h"
 
-enum { CTL_LINE_MAX = 1 << 20, CTL_REQUEST_MAX = 4096, CTL_VERSION = 1 };
+enum { CTL_LINE_MAX = 1 << 20, CTL_REQUEST_MAX = 4096, CTL_VERSION = 1, CTL_RESOURCE_LEN = 128 };
 
 enum ctl_cmd {
 	CTL_STATUS, CTL_WATCH, CTL_CHECK, CTL_PLAN, CTL_SWITCHOVER, CTL_TAKEOVER,
-	CTL_HISTORY, CTL_CONFIG, CTL_VERSION_CMD, CTL_INJECT, CTL_CMD_COUNT
+	CTL_HISTORY, CTL_CONFIG, CTL_VERSION_CMD, CTL_INJECT, CTL_FENCE_PEER, CTL_FENCE_CONFIRM,
+	CTL_FENCE_STATUS, CTL_FENCE_CHECK, CTL_CMD_COUNT
 };
 
 struct ctl_request {
@@ -60,16 +74,19 @@ struct ctl_request {
 	char peer_confirmed_dead[NAME_MAX_LEN];
 	unsigned limit;             /* history; 0: not given */
 	char step[NAME_MAX_LEN], what[NAME_MAX_LEN], when[NAME_MAX_LEN];
+	char resource[CTL_RESOURCE_LEN]; /* as DRBD names it */
 };
 
-/* "switchover" etc.; whether the command changes anything. */
+/* "switchover" etc.; whether the command changes anything; whether the read-only
+ * socket takes it (which changes nothing, and runs nothing). */
 const char *ctl_cmd_name(enum ctl_cmd cmd);
 bool ctl_cmd_changes(enum ctl_cmd cmd);
+bool ctl_cmd_is_public(enum ctl_cmd cmd);
 
 /*
  * Parses one request line (without the newline; len bytes). Strict: unknown
  * fields, wrong types, a missing "node", names that are too long or have
- * characters outside [a-z0-9_-] (nodes, which are host names: [A-Za-z0-9._-])
+ * characters outside [a-z0-9_-] (nodes and resources: [A-Za-z0-9._-])
  * are refused. 0, or -EINVAL with err filled and req all zero.
  */
 int ctl_request_parse(const char *line, size_t len, struct ctl_request *req, struct err *err);

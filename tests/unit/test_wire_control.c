@@ -47,8 +47,12 @@ START_TEST(every_command_round_trips)
 		struct ctl_request req = { .cmd = (enum ctl_cmd)i };
 		bool pair = i == CTL_CHECK || i == CTL_PLAN || i == CTL_SWITCHOVER || i == CTL_TAKEOVER;
 
-		if (pair)
+		if (pair || i == CTL_FENCE_CONFIRM)
 			memset(req.node, 'n', NAME_MAX_LEN - 1);
+		if (i == CTL_FENCE_PEER) {
+			memset(req.resource, 'r', CTL_RESOURCE_LEN - 1);
+			memcpy(req.resource, "R-0_a.b", 7);
+		}
 		if (i == CTL_INJECT) {
 			strcpy(req.step, "drbd-secondary");
 			strcpy(req.what, "unknown");
@@ -71,14 +75,20 @@ START_TEST(every_command_round_trips)
 }
 END_TEST
 
-START_TEST(only_the_moving_commands_change)
+/* Running agents changes nothing, and is not for everybody all the same. */
+START_TEST(who_may_ask_for_what)
 {
-	for (int i = 0; i < CTL_CMD_COUNT; i++)
-		ck_assert_int_eq(ctl_cmd_changes((enum ctl_cmd)i),
-				 i == CTL_SWITCHOVER || i == CTL_TAKEOVER || i == CTL_INJECT);
+	for (int i = 0; i < CTL_CMD_COUNT; i++) {
+		bool changes = i == CTL_SWITCHOVER || i == CTL_TAKEOVER || i == CTL_INJECT || i == CTL_FENCE_PEER ||
+			       i == CTL_FENCE_CONFIRM;
+
+		ck_assert_int_eq(ctl_cmd_changes((enum ctl_cmd)i), changes);
+		ck_assert_int_eq(ctl_cmd_is_public((enum ctl_cmd)i), !changes && i != CTL_FENCE_CHECK);
+	}
 	ck_assert_str_eq(ctl_cmd_name(CTL_SWITCHOVER), "switchover");
 	ck_assert_str_eq(ctl_cmd_name(CTL_CMD_COUNT), "invalid");
 	ck_assert(ctl_cmd_changes(CTL_CMD_COUNT)); /* the careful answer */
+	ck_assert(!ctl_cmd_is_public(CTL_CMD_COUNT));
 }
 END_TEST
 
@@ -119,7 +129,7 @@ int main(void)
 
 	tcase_add_test(tc, corpus);
 	tcase_add_test(tc, every_command_round_trips);
-	tcase_add_test(tc, only_the_moving_commands_change);
+	tcase_add_test(tc, who_may_ask_for_what);
 	tcase_add_test(tc, error_and_finding_json);
 	return corpus_run(tc, "wire/control");
 }
