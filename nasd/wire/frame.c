@@ -5,6 +5,8 @@
 #include <string.h>
 #include <zlib.h>
 
+#include "be.h"
+
 static const unsigned char frame_magic[4] = { 'N', 'A', 'S', 'D' };
 
 enum { /* offsets in the header */
@@ -17,21 +19,6 @@ enum { /* offsets in the header */
 	OFF_CRC = 20,
 	OFF_RESERVED = 24,
 };
-
-static void put_be(unsigned char *p, size_t n, uint64_t v)
-{
-	for (size_t i = 0; i < n; i++)
-		p[i] = (unsigned char)(v >> (8 * (n - 1 - i)));
-}
-
-static uint64_t get_be(const unsigned char *p, size_t n)
-{
-	uint64_t v = 0;
-
-	for (size_t i = 0; i < n; i++)
-		v = v << 8 | p[i];
-	return v;
-}
 
 static uint32_t payload_crc(const void *payload, size_t len)
 {
