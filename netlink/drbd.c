@@ -384,15 +384,26 @@ int drbd_outdate(unsigned minor, unsigned timeout_ms, struct err *e)
 	const struct change c = { minor, VERB_OUTDATE, timeout_ms };
 	struct drbd_status st;
 	char where[ERR_WHERE_MAX];
-	int ret = change(&c, e);
+	int ret = change(&c, e), seen;
 
-	/* What the kernel says then is that there would be no good disk left. */
-	if (ret != -ENODATA || drbd_query(minor, &st, NULL) < 0 || st.role != DRBD_PRIMARY)
+	/* A connected node says yes and stays UpToDate; a Primary, that it has no good disk. */
+	if (ret != 0 && ret != -ENODATA)
 		return ret;
+	seen = drbd_query(minor, &st, ret ? NULL : e);
+	if (seen < 0)
+		return ret ? ret : seen;
 	change_where(&c, where, sizeof(where));
-	err_set(e, ERR_REFUSED, EBUSY, where, "%s is Primary here", st.resource);
-	err_remedy(e, "only a Secondary's disk can be outdated");
-	return -EBUSY;
+	if (st.role == DRBD_PRIMARY) {
+		err_set(e, ERR_REFUSED, EBUSY, where, "%s is Primary here", st.resource);
+		err_remedy(e, "only a Secondary's disk can be outdated");
+		return -EBUSY;
+	}
+	if (ret || st.disk <= DRBD_OUTDATED)
+		return ret;
+	err_set(e, ERR_REFUSED, EISCONN, where, "its disk is %s still (%s)", drbd_disk_name(st.disk),
+		drbd_conn_name(st.conn));
+	err_remedy(e, "try again when DRBD has lost its peer");
+	return -EISCONN;
 }
 
 int drbd_resume_io(unsigned minor, unsigned timeout_ms, struct err *e)

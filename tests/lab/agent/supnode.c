@@ -93,8 +93,15 @@ node_exec(struct sup_node *n, char **argv)
 	setenv("HOME", path, 1);
 	pid = fork();
 	if (pid == 0) {
-		execvp(argv[0], argv);
-		dprintf(2, "lab: %s: %s\n", argv[0], strerror(errno));
+		const char *program = argv[0];
+
+		/*
+		 * A reboot is an exec of argv[0]. A node that was reset (softdog)
+		 * ends instead, and "lab boot" is its power button.
+		 */
+		argv[0] = "/nonexistent/was-reset";
+		execvp(program, argv);
+		dprintf(2, "lab: %s: %s\n", program, strerror(errno));
 		_exit(127);
 	}
 	/*
