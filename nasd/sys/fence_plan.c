@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "fence_plan.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "agent.h"
+
+/* The configuration's limits are those of the room that runs the agents. */
+_Static_assert((int)CONF_FENCE_OPTIONS_MAX == (int)FENCE_OPTIONS_MAX, "options");
+_Static_assert((int)CONF_FENCE_KEY_MAX == (int)FENCE_KEY_LEN, "option name");
+_Static_assert((int)CONF_FENCE_VALUE_MAX == (int)FENCE_VALUE_LEN, "option value");
+_Static_assert((int)CONF_FENCE_PATH_MAX == (int)FENCE_PATH_LEN, "agent");
+_Static_assert((int)CONF_FENCES_NODE_MAX == (int)FENCE_DEVICES_MAX, "devices");
+_Static_assert((int)CONF_NAME_MAX <= (int)NAME_MAX_LEN && (int)CONF_HOST_MAX <= (int)NAME_MAX_LEN, "names");
+
+static void device_of(const struct conf_fence *f, struct fence_device *d)
+{
+	memcpy(d->name, f->name, sizeof(f->name));
+	memcpy(d->path, f->agent, sizeof(d->path));
+	for (size_t i = 0; i < f->n_options; i++) {
+		memcpy(d->options[i].key, f->options[i].key, sizeof(d->options[i].key));
+		memcpy(d->options[i].value, f->options[i].value, sizeof(d->options[i].value));
+	}
+	d->n_options = (unsigned)f->n_options;
+	d->level = f->level;
+	d->timeout_us = (int64_t)f->timeout_us;
+	d->retries = f->retries;
+	d->retry_wait_us = (int64_t)f->retry_wait_us;
+	d->verify = f->verify;
+	d->verify_limit_us = (int64_t)f->verify_limit_us;
+	d->verify_every_us = (int64_t)f->verify_every_us;
+}
+
+/* A call at its limit may take FENCE_KILL_WAIT_US more to be gone: each "off",
+ * and the last status query after it. */
+static int64_t kill_room(const struct fence_device *d)
+{
+	return ((int64_t)d->retries + 1) * (d->verify ? 2 : 1) * FENCE_KILL_WAIT_US;
+}
+
+int fence_plan_of(const struct conf *c, int node, struct fence_plan *out, struct err *err)
+{
+	memset(out, 0, sizeof(*out));
+	if (node < 0 || node >= CONF_NODES)
+		return err_set(err, ERR_INTERNAL, EINVAL, "fence", "there is no node %d", node);
+	memcpy(out->node, c->nodes[node].name, sizeof(c->nodes[node].name));
+	for (unsigned level = 1; level <= CONF_FENCES_NODE_MAX; level++)
+		for (size_t i = 0; i < c->n_fences && out->n_devices < FENCE_DEVICES_MAX; i++)
+			if (c->fences[i].node == node && c->fences[i].level == level)
+				device_of(&c->fences[i], &out->devices[out->n_devices++]);
+	if (!out->n_devices) {
+		err_set(err, ERR_REFUSED, ENOENT, "fence", "no fence device switches %s off", out->node);
+		err_remedy(err, "add a section `fence NAME { node = %s ... }' to nasd.conf on both nodes", out->node);
+		return -ENOENT;
+	}
+	out->total_us = fence_plan_worst_us(out);
+	for (unsigned i = 0; i < out->n_devices; i++)
+		out->total_us += kill_room(&out->devices[i]);
+	return fence_plan_check(out, err);
+}
