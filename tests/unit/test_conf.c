@@ -17,6 +17,7 @@
 
 #define LAB_CONF "tests/lab/etc/nasd.conf"
 #define EXAMPLE_CONF "configs/nasd.conf.example"
+#define FENCES_CONF "tests/corpus/conf-good/fences.conf"
 #define CORPUS "tests/corpus/conf"
 
 static struct conf *load_ok(const char *path)
@@ -93,6 +94,7 @@ START_TEST(round_trip)
 {
 	check_round_trip(LAB_CONF);
 	check_round_trip(EXAMPLE_CONF);
+	check_round_trip(FENCES_CONF);
 }
 END_TEST
 
