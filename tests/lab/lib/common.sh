@@ -28,6 +28,7 @@ usage() {
 	  delay NODE NET MS [LOSS%]   of what the node sends; 0 takes it away
 	  service NODE NAME VERB      VERB: stop, start, restart or kill;
 	  service NODE list
+	  trigger manual|heartbeat    whether nasd takes over by itself; at "up": $LAB_TRIGGER
 	  log NODE [FILE]             console log, or a file under its /var/log
 	  put NODE FILE PATH | get NODE PATH FILE
 	  status                      nodes, faults, CPU, memory

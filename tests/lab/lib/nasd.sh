@@ -3,23 +3,63 @@
 # The lab with nasd: what is in its nodes for it, and how it takes over first.
 # shellcheck disable=SC2154
 
-# shellcheck disable=SC2034
-NASD_CMD="/usr/sbin/nasd --allow-injection"
+# NAME LOG COMMAND of each service, in the order of their start. The kernel's
+# softdog is the second watchdog: the first is User-Mode Linux's own, which wants a
+# helper on the host.
+nasd_services() {
+	cat <<-'END'
+	nasd-watchdog /var/log/nasd/nasd-watchdog.log /usr/sbin/nasd-watchdog --device /dev/watchdog1 --timeout 3 --stale 1000
+	nasd /var/log/nasd/nasd.log /usr/sbin/nasd --allow-injection
+	END
+}
 
 nasd_present() {
 	[ -x "$LAB_STATE/inst/usr/sbin/nasd" ] && [ -e "$here/etc/nasd.conf" ]
 }
 
+# manual or heartbeat; with --plain there is neither.
+nasd_trigger() {
+	[ -e "$LAB_STATE/plain" ] || cat "$LAB_STATE/trigger"
+}
+
 # Lines for boot.conf of a NAS node: from its second boot on nasd starts with
 # it; in the first, the lab makes the file system before nasd may look.
 nasd_boot_conf() {
+	echo "dir /run/nasd"
+	echo "modprobe softdog"
 	if nasd_present && [ -e "$LAB_STATE/node/fs.made" ]; then
-		echo "service nasd /var/log/nasd/nasd.log /usr/sbin/nasd --allow-injection"
+		nasd_services | sed 's/^/service /'
 	fi
 }
 
 nasd_files() { # ROOT
-	[ ! -e "$here/etc/nasd.conf" ] || cp "$here/etc/nasd.conf" "$1/etc/nasd/nasd.conf"
+	[ ! -e "$here/etc/nasd.conf" ] ||
+		sed "s/^\ttrigger = .*/\ttrigger = $(nasd_trigger)/" "$here/etc/nasd.conf" >"$1/etc/nasd/nasd.conf"
+	mkdir -p "$1/usr/sbin"
+	cp "$here/tools/fence_lab" "$1/usr/sbin/"
+}
+
+# trigger manual|heartbeat: who takes over, nasd itself or nobody. DRBD's fencing
+# goes with it. Both nodes' nasd are started again.
+lab_trigger() {
+	local n d
+	case $1 in manual | heartbeat) ;; *) die "usage: lab trigger manual|heartbeat" 2 ;; esac
+	need_lab
+	[ ! -e "$LAB_STATE/plain" ] || die "this lab runs without nasd"
+	[ "$1" != "$(nasd_trigger)" ] || return 0
+	echo "$1" >"$LAB_STATE/trigger"
+	for n in $NAS_NODES; do
+		d=$LAB_STATE/node/$n/root
+		drbd_conf >"$d/etc/drbd.d/r0.res"
+		nasd_files "$d"
+		node_is_ready "$n" || continue
+		lab_put "$n" "$d/etc/drbd.d/r0.res" /etc/drbd.d/r0.res
+		lab_put "$n" "$d/etc/nasd/nasd.conf" /etc/nasd/nasd.conf
+		in_node "$n" drbdadm adjust r0 || die "drbdadm adjust failed on $n"
+	done
+	for n in $NAS_NODES; do
+		! node_is_ready "$n" || in_node "$n" /lab/bin/labnode service restart nasd
+	done
 }
 
 nasd_json() { # NODE FILTER
@@ -29,8 +69,11 @@ nasd_json() { # NODE FILTER
 nasd_start() {
 	local n nasd_active='any(.groups[]; .state == "active")'
 	for n in $NAS_NODES; do
-		in_node "$n" sh -c '/lab/bin/labnode service list | grep -q "^nasd " ||
-			/lab/bin/labnode service add nasd /var/log/nasd/nasd.log /usr/sbin/nasd --allow-injection'
+		# shellcheck disable=SC2016
+		nasd_services | ctl exec "$n" sh -c 'while read -r name rest; do
+			/lab/bin/labnode service list </dev/null | grep -q "^$name " ||
+				/lab/bin/labnode service add $name $rest </dev/null || exit
+		done' || die "the services of $n were not added"
 	done
 	for n in $NAS_NODES; do
 		wait_for 15 "nasd on $n is connected to its peer (lab log $n nasd.log)" \

@@ -59,12 +59,16 @@ drbd_conf() {
 	    net {
 	        ping-int 1;
 	        ping-timeout 5;
-	        timeout 20;
+	        timeout 10;
 	        connect-int 1;
 	        cram-hmac-alg sha256;
 	        shared-secret "$(cat "$LAB_STATE/secret")";
 	    }
 	END
+	if [ "$(nasd_trigger)" = heartbeat ]; then
+		echo '    disk { fencing resource-and-stonith; }'
+		echo '    handlers { fence-peer "/usr/sbin/nasd-fence-peer"; }'
+	fi
 	for n in $NAS_NODES; do
 		echo "    on $n { address 10.77.2.$(node_nr "$n"):7788; }"
 	done
