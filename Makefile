@@ -29,14 +29,14 @@ $(B)/pkgs.mk: Makefile
 # room: the rooms whose headers it may include besides its own
 RULES = \
 	nasd/base: \
-	nasd/core:nasd/base \
+	nasd/core:nasd/base,fence \
 	nasd/wire:nasd/base \
 	nasd/conf:nasd/base \
 	netlink:nasd/base \
 	fence:nasd/base \
 	nasd/sys:nasd/base,nasd/core,nasd/wire,nasd/conf,netlink,fence \
 	nasd/ctl:nasd/base,nasd/wire,nasd/conf \
-	tests/sim:nasd/base,nasd/core \
+	tests/sim:nasd/base,nasd/core,fence \
 	tests/lab/guest:
 comma := ,
 room_of = $(firstword $(subst :, ,$(1)))

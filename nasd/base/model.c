@@ -47,6 +47,8 @@ const char *msg_type_name(enum msg_type t)
 	case MSG_INTRO: return "INTRO";
 	case MSG_STATE: return "STATE";
 	case MSG_STATE_ACK: return "STATE_ACK";
+	case MSG_OUTDATE: return "OUTDATE";
+	case MSG_OUTDATED: return "OUTDATED";
 	}
 	return "invalid";
 }
@@ -74,6 +76,8 @@ const char *step_name(enum step_id id)
 	case STEP_ANNOUNCE: return "announce";
 	case STEP_CONFIRM: return "confirm";
 	case STEP_REWARM: return "rewarm";
+	case STEP_DETECT: return "detect";
+	case STEP_FENCE: return "fence";
 	}
 	return "none";
 }

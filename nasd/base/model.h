@@ -52,6 +52,8 @@ enum step_id {
 	STEP_ANNOUNCE,       /* target: ARP/NA and tickles; the freeze ends */
 	STEP_CONFIRM,        /* target: first client reply seen */
 	STEP_REWARM,         /* source: ganesha started warm, as the standby's */
+	STEP_DETECT,         /* before a takeover: from the dead node's last sign of life */
+	STEP_FENCE,          /* before a takeover: until it was proven not to write */
 	STEP_COUNT
 };
 
@@ -160,6 +162,8 @@ enum msg_type {
 	MSG_INTRO,       /* first on every connection: who speaks */
 	MSG_STATE,       /* source -> target: the clients' state, in pieces */
 	MSG_STATE_ACK,   /* the target has all of it, or has refused it */
+	MSG_OUTDATE,     /* owner -> standby: replication is cut; mark your copy outdated */
+	MSG_OUTDATED,    /* it is, or why not */
 };
 const char *msg_type_name(enum msg_type t);
 
@@ -250,7 +254,7 @@ struct peer_msg {
 			struct err err;
 			int target;       /* REQUEST: node that shall become active */
 			uint64_t request; /* matches REPLY to REQUEST */
-		} answer;             /* REFUSED, REPLY, REQUEST, ABORT (reason), DONE, STATE_ACK */
+		} answer;             /* REFUSED, REPLY, REQUEST, ABORT (reason), DONE, STATE_ACK, OUTDATED */
 	} u;
 };
 

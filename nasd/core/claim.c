@@ -20,7 +20,7 @@ static void reply_error(struct group_core *g, const struct group_request *req, c
 	request_reply(g, req, false, &e, "", false);
 }
 
-static void own(struct group_core *g, int64_t now, uint64_t epoch, const char *proof)
+void claim_own(struct group_core *g, int64_t now, uint64_t epoch, const char *proof)
 {
 	group_journal(g, "owner", epoch, g->cfg.self, proof);
 	activate(g, now, true, proof);
@@ -69,7 +69,8 @@ void claim_begin(struct group_core *g, int64_t now, const struct group_request *
 		return;
 	}
 	open_claim(g, now, req, epoch);
-	own(g, now, epoch, "an operator confirmed that the peer is off");
+	claim_own(g, now, epoch, "an operator confirmed that the peer is off");
+	takeover_trusted(g, now, req->by);
 }
 
 /* Why this node does not agree to a claim; NULL: it does. */
@@ -127,7 +128,7 @@ void claim_received(struct group_core *g, int64_t now, uint64_t epoch)
 void claim_agreed(struct group_core *g, int64_t now, uint64_t epoch)
 {
 	if (g->state == GS_CLAIMING && epoch == g->txn_epoch)
-		own(g, now, epoch, "the peer agreed");
+		claim_own(g, now, epoch, "the peer agreed");
 }
 
 void claim_refused(struct group_core *g, int64_t now, uint64_t epoch, const struct err *e)

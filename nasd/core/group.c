@@ -32,6 +32,7 @@ struct group_core *group_new(const struct group_config *cfg)
 	g->cfg = *cfg;
 	g->state = GS_STARTING;
 	journal_state_init(&g->j);
+	takeover_init(g);
 	return g;
 }
 
@@ -53,6 +54,8 @@ void group_say_standby(struct group_core *g)
 		text = "nobody owns the group";
 	else if (g->wait_resume)
 		text = "waiting for the peer's word before it serves again";
+	else if (g->t.text[0])
+		text = g->t.text;
 	if (g->state != GS_STANDBY || strcmp(g->detail, text))
 		group_set_state(g, GS_STANDBY, "%s", text);
 }
@@ -148,6 +151,7 @@ void group_step_done(struct group_core *g, int64_t now, const struct step_report
 		     const struct err *e)
 {
 	program_step_done(g, now, r, op, e);
+	takeover_think(g, now);
 }
 
 /* ---- records that say whose the group is must get to the disk in the end */
@@ -255,6 +259,7 @@ void group_facts(struct group_core *g, int64_t now, enum facts_tag tag, const st
 	struct peer_msg *m;
 
 	g->facts[g->cfg.self] = *f;
+	takeover_facts(g, now, f);
 	if (g->state == GS_STANDBY && group_may_serve(g) != g->said_serving)
 		group_send_hello(g); /* the peer may be waiting for that */
 	switch (tag) {
@@ -270,6 +275,7 @@ void group_facts(struct group_core *g, int64_t now, enum facts_tag tag, const st
 	m = group_send(g, MSG_FACTS, g->j.epoch);
 	if (m)
 		m->u.facts = *f;
+	takeover_think(g, now);
 }
 
 void group_clients_synced(struct group_core *g, int64_t now, bool ok, const struct err *e)
@@ -300,6 +306,7 @@ void group_tick(struct group_core *g, int64_t now)
 	source_tick(g, now);
 	claim_tick(g, now);
 	request_tick(g, now);
+	takeover_think(g, now);
 	if (now < g->next_monitor)
 		return;
 	g->next_monitor = now + g->cfg.monitor_us;
@@ -325,6 +332,7 @@ int64_t group_next_tick(const struct group_core *g)
 	sooner(&t, g->gather.active ? g->gather.deadline : 0);
 	sooner(&t, g->req_open ? g->req_deadline : 0);
 	sooner(&t, g->phase_deadline);
+	sooner(&t, takeover_next_tick(g));
 	return t;
 }
 
@@ -339,6 +347,7 @@ void group_look(const struct group_core *g, struct group_view *v)
 	v->txn_epoch = g->txn_epoch;
 	v->owner = g->j.owner;
 	v->peer_up = g->peer_up;
+	v->may_serve = group_may_serve(g);
 	v->first_activation = !g->j.active_boot[0];
 	if (g->prog.in_flight) {
 		v->step = program_step(g);
@@ -347,4 +356,7 @@ void group_look(const struct group_core *g, struct group_view *v)
 	v->local = g->facts[g->cfg.self].valid ? &g->facts[g->cfg.self] : NULL;
 	v->peer = g->facts[peer].valid ? &g->facts[peer] : NULL;
 	v->log = g->log.kind != SWITCH_NONE ? &g->log : NULL;
+	v->fence_wanted = g->t.need != NEED_NONE;
+	v->fence_running = g->t.running;
+	v->fence_text = g->t.text;
 }

@@ -13,6 +13,8 @@
  *  - A node acts on "the group is yours" only when COMMIT says so, and COMMIT is
  *    sent only by a node that has stood down.
  *  - A node that rebooted asks the peer before it serves again.
+ *  - A node takes the group over from a silent peer only with proof (evidence.h)
+ *    that the peer does not write, and only when its own copy is the newest.
  *  - An unknown outcome is answered by looking at the world, never by a retry.
  *
  * Times are microseconds of a monotonic clock.
@@ -23,6 +25,8 @@
 #include "checks.h"
 #include "journal.h"
 #include "model.h"
+#include "peer_handler.h"
+#include "liveness.h"
 #include "steps.h"
 #include "switch_log.h"
 
@@ -48,10 +52,19 @@ struct group_config {
 	int64_t freeze_us;       /* a freeze longer than this before the commitment is rolled back */
 	bool heartbeat;          /* trigger = heartbeat: nasd takes over by itself, with proof */
 	int64_t monitor_us;      /* how often facts are collected and sent to the peer */
+	/* when the peer falls silent */
+	bool takes_over;         /* by itself, once there is proof; else when asked to */
+	bool can_fence;          /* there are devices that switch the peer off */
+	bool need_verified;      /* they must have verified that it is */
+	int64_t takeover_delay_us; /* before a takeover's fence run: the owner's may come first */
+	int64_t fence_retry_us;  /* after a run that failed */
 };
 
 /* ---- requests by an operator, here or forwarded by the peer */
-enum request_kind { REQUEST_SWITCHOVER, REQUEST_TAKEOVER, REQUEST_CHECK };
+enum request_kind {
+	REQUEST_SWITCHOVER, REQUEST_TAKEOVER, REQUEST_CHECK,
+	REQUEST_CONFIRM, /* an operator's word that the peer (target) is off */
+};
 
 struct group_request {
 	enum request_kind kind;
@@ -76,6 +89,11 @@ enum action_type {
 	ACT_REPLY,     /* answer to a request */
 	ACT_STATE,     /* the state changed: old, new, reason */
 	ACT_FINISHED,  /* the move is over: keep its log as history (provisional: more rows follow) */
+	ACT_FENCE,     /* have the peer switched off, or (start false) no longer; answer to a start:
+	                * one group_fenced, also when it was called off */
+	ACT_OUTDATE,   /* mark this node's disk outdated; answer: group_outdated */
+	ACT_RESUME_IO, /* have DRBD let the frozen I/O go on; answer: group_io_resumed */
+	ACT_DRBD_ANSWER, /* to all questions of DRBD's handler that are open */
 };
 
 struct action {
@@ -114,6 +132,14 @@ struct action {
 			bool provisional;     /* the server's warm start is still to be added */
 			struct switch_log log; /* group_look may show the next one already */
 		} finished;
+		struct {
+			bool start;
+			char reason[160];
+		} fence;
+		struct {
+			enum fence_peer_answer answer;
+			char reason[FENCE_EXPLAIN_MAX];
+		} drbd;
 	} u;
 };
 
@@ -140,6 +166,15 @@ void group_facts(struct group_core *g, int64_t now, enum facts_tag tag, const st
 void group_clients_synced(struct group_core *g, int64_t now, bool ok, const struct err *e);
 /* The server process of this group ended without being told to. */
 void group_server_died(struct group_core *g, int64_t now, const char *reason);
+/* The peer's life or this node's own has changed: call also before group_fenced. */
+void group_peer_life(struct group_core *g, int64_t now, const struct peer_life *life);
+/* Answer to ACT_FENCE. The evidence's epoch and boot are the core's to fill;
+ * NULL: the run was called off or could not be begun, and why. */
+void group_fenced(struct group_core *g, int64_t now, const struct fence_evidence *e, const char *why);
+/* DRBD's handler asks what became of the peer; answered by ACT_DRBD_ANSWER. */
+void group_drbd_asks(struct group_core *g, int64_t now);
+void group_outdated(struct group_core *g, int64_t now, bool ok, const struct err *e);
+void group_io_resumed(struct group_core *g, int64_t now, bool ok, const struct err *e);
 /* Answered by exactly one ACT_REPLY with its id. */
 void group_request(struct group_core *g, int64_t now, const struct group_request *r);
 
@@ -158,11 +193,15 @@ struct group_view {
 	uint64_t txn_epoch;         /* of the transaction, while SWITCHING or PREPARED */
 	int owner;
 	bool peer_up;
+	bool may_serve;             /* any part of the service may be in place here */
 	bool first_activation;      /* not yet served here under this epoch: the clients are the replica's */
 	enum step_id step;          /* running now; STEP_NONE */
 	int64_t step_since_us;
 	const struct facts *local, *peer; /* NULL: not known */
 	const struct switch_log *log;     /* running or last; NULL: none */
+	/* the peer's being dead or alive */
+	bool fence_wanted, fence_running;
+	const char *fence_text;           /* one line for people; "" */
 };
 void group_look(const struct group_core *g, struct group_view *v);
 

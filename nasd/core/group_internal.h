@@ -8,13 +8,15 @@
  *   program.c  runs sequences of steps; nothing else starts a step
  *   source.c   one side of a switchover,
  *   target.c   ... the other, and activation
- *   claim.c    taking over
+ *   claim.c    taking over, asked to by an operator
+ *   takeover.c what is done about a silent peer
  *   request.c  answers operators
  */
 #ifndef NASD_CORE_GROUP_INTERNAL_H
 #define NASD_CORE_GROUP_INTERNAL_H
 
 #include "group.h"
+#include "takeover.h"
 
 /* Why a program runs: decides what its end leads to. */
 enum purpose {
@@ -95,6 +97,7 @@ struct group_core {
 	bool rolling_back;         /* the running activation undoes a switchover */
 	bool said_serving;         /* in the last HELLO */
 
+	struct takeover t;
 	struct switch_log log;
 	bool log_unsaved;          /* complete but for the server's warm start */
 	int64_t next_monitor;
@@ -205,6 +208,22 @@ void claim_received(struct group_core *g, int64_t now, uint64_t epoch);
 void claim_agreed(struct group_core *g, int64_t now, uint64_t epoch);
 void claim_refused(struct group_core *g, int64_t now, uint64_t epoch, const struct err *e);
 void claim_tick(struct group_core *g, int64_t now);
+
+/* takeover.c */
+void takeover_init(struct group_core *g);
+/* Something that it depends on has changed; after every event. */
+void takeover_think(struct group_core *g, int64_t now);
+int64_t takeover_next_tick(const struct group_core *g); /* 0: none */
+void takeover_facts(struct group_core *g, int64_t now, const struct facts *f);
+void takeover_confirm(struct group_core *g, int64_t now, const struct group_request *req);
+/* The group was taken over on an operator's word: DRBD may be told so. */
+void takeover_trusted(struct group_core *g, int64_t now, const char *by);
+void takeover_outdate_asked(struct group_core *g, const struct peer_msg *m);
+void takeover_outdated(struct group_core *g, int64_t now, const struct peer_msg *m);
+
+/* claim.c */
+/* This node owns the group from now on, and begins to serve. */
+void claim_own(struct group_core *g, int64_t now, uint64_t epoch, const char *proof);
 
 /* request.c */
 /* The answer in the queue, for findings to be added; NULL: it went to the peer. */

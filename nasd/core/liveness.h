@@ -40,6 +40,7 @@ struct liveness {
 /* What the group core and the operator are told of the peer. */
 struct peer_life {
 	bool silent;
+	bool node_answers;     /* its kernel does, though its nasd is silent: the node runs */
 	bool ever_heard;       /* false: not since this nasd started; its silence tells little */
 	int64_t heard_us;      /* last, on any path, monotonic; -1: never */
 	int64_t paused_us;     /* the end of our own last pause, monotonic; -1: none */

@@ -55,6 +55,7 @@ void group_peer_up(struct group_core *g, int64_t now, bool config_same, bool ver
 	g->peer_hello = false;
 	group_send_hello(g);
 	g->next_monitor = now;
+	takeover_think(g, now);
 }
 
 void group_peer_down(struct group_core *g, int64_t now, const char *reason)
@@ -72,6 +73,7 @@ void group_peer_down(struct group_core *g, int64_t now, const char *reason)
 		source_abort(g, now, &e);
 	else if (g->state == GS_CLAIMING)
 		claim_refused(g, now, g->txn_epoch, &e);
+	takeover_think(g, now);
 }
 
 static void hello(struct group_core *g, int64_t now, const struct msg_hello *h)
@@ -81,6 +83,8 @@ static void hello(struct group_core *g, int64_t now, const struct msg_hello *h)
 
 	g->peer = *h;
 	g->peer_hello = true;
+	if (h->serving)
+		g->t.claimed_us = now;
 	if (h->max_epoch > g->j.max_epoch)
 		g->j.max_epoch = h->max_epoch;
 	if (h->epoch > g->j.epoch && h->owner == peer) {
@@ -157,6 +161,8 @@ void group_message(struct group_core *g, int64_t now, const struct peer_msg *m)
 	case MSG_CLAIMED: claim_agreed(g, now, m->epoch); break;
 	case MSG_REQUEST: remote_request(g, now, m); break;
 	case MSG_REPLY: remote_reply(g, m); break;
+	case MSG_OUTDATE: takeover_outdate_asked(g, m); break;
+	case MSG_OUTDATED: takeover_outdated(g, now, m); break;
 	case MSG_INTRO:
 	case MSG_HEARTBEAT:
 	case MSG_CLIENTS:
@@ -165,4 +171,5 @@ void group_message(struct group_core *g, int64_t now, const struct peer_msg *m)
 	case MSG_STATE_ACK:
 		break; /* the link's and the engine's */
 	}
+	takeover_think(g, now);
 }

@@ -228,8 +228,12 @@ void group_request(struct group_core *g, int64_t now, const struct group_request
 		g->gather.active = false;
 		refuse(g, &g->gather.req, "a request that changes something came first", "ask again");
 	}
-	if (g->gather.active || (g->req_open && req->kind != REQUEST_CHECK)) {
+	if (req->kind != REQUEST_CONFIRM && (g->gather.active || (g->req_open && req->kind != REQUEST_CHECK))) {
 		refuse(g, req, "another request is being worked on", "wait for it to end: nasctl status");
+		return;
+	}
+	if (req->kind == REQUEST_CONFIRM) {
+		takeover_confirm(g, now, req);
 		return;
 	}
 	if (req->kind == REQUEST_CHECK) {

@@ -45,6 +45,12 @@ static const struct step_row rows[] = {
 	  "serving", "see the first client answered", "a client connection carries replies" },
 	{ STEP_REWARM, STAGE_CONFIRM, SIDE_SOURCE, 20000, false, STEP_NONE,
 	  "standing by", "start ganesha warm again, as the standby's", "ganesha answers on D-Bus" },
+	{ STEP_DETECT, STAGE_PROOF, SIDE_TARGET, 0, true, STEP_NONE,
+	  "standing by, its copy the newest", "hear nothing of the other node on any path for dead-after",
+	  "nothing to verify" },
+	{ STEP_FENCE, STAGE_PROOF, SIDE_TARGET, 0, true, STEP_NONE,
+	  "still silent after takeover-delay", "have the other node switched off, or take an operator's word",
+	  "the fence device says off" },
 };
 
 const enum step_id program_activate[] = { STEP_DRBD_PRIMARY, STEP_MOUNT, STEP_EXPORT,
@@ -85,6 +91,7 @@ const char *step_stage_name(enum step_stage stage)
 	case STAGE_ACQUIRE: return "acquire";
 	case STAGE_ACTIVATE: return "activate";
 	case STAGE_CONFIRM: return "confirm";
+	case STAGE_PROOF: return "proof";
 	}
 	return "invalid";
 }

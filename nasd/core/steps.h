@@ -20,6 +20,7 @@ enum step_stage {
 	STAGE_ACQUIRE,
 	STAGE_ACTIVATE,   /* ... to here */
 	STAGE_CONFIRM,
+	STAGE_PROOF,      /* before a takeover, and of no switchover */
 };
 
 struct step_row {

@@ -56,7 +56,7 @@ int64_t switch_log_freeze_us(const struct switch_log *l)
 	for (size_t i = 0; i < l->n_steps; i++) {
 		const struct step_report *r = &l->steps[i];
 
-		if (r->step == STEP_GATE && r->outcome == OUTCOME_DONE) {
+		if ((r->step == STEP_GATE || r->step == STEP_DETECT) && r->outcome == OUTCOME_DONE) {
 			begin = r->start_us;
 			end = 0;
 			gated = true;

@@ -34,7 +34,8 @@ void switch_log_add(struct switch_log *l, const struct step_report *r);
 
 /*
  * The freeze as the servers saw it, microseconds: from the start of the last
- * run of address-del to the end of the announce that followed it; 0 when the
+ * run of gate (or of address-del, without one; in a takeover from the dead node's
+ * last sign of life) to the end of the announce that followed it; 0 when the
  * log holds no such pair. What a guest saw is longer by its own reconnect.
  */
 int64_t switch_log_freeze_us(const struct switch_log *l);

@@ -370,6 +370,51 @@ static void announce_begin(struct egroup *g, int64_t at)
 	sd_event_source_set_enabled(g->announce_timer, SD_EVENT_ON);
 }
 
+/* ---- DRBD told to do something: beside the steps */
+
+struct drbd_job {
+	struct egroup *g;
+	bool outdate; /* else resume */
+	int ret;
+	struct err err;
+};
+
+static void drbd_fn(void *arg)
+{
+	struct drbd_job *j = arg;
+
+	j->ret = (j->outdate ? effects_outdate(j->g->fx, &j->err) : effects_resume_io(j->g->fx, &j->err)) == OUTCOME_DONE ? 0 : -EIO;
+}
+
+static void drbd_done(void *arg)
+{
+	struct drbd_job *j = arg;
+	struct egroup *g = j->g;
+	bool ok = j->ret == 0;
+
+	log_write(ok ? LOGP_NOTICE : LOGP_ERR, &(struct log_fields){ .group = g->conf->name }, "DRBD %s: %s%s%s",
+		  g->conf->drbd.resource, j->outdate ? "this copy is marked outdated" : "held writes go on",
+		  ok ? "" : ": FAILED: ", ok ? "" : j->err.msg);
+	if (j->outdate)
+		group_outdated(g->core, engine_now_us(), ok, &j->err);
+	else
+		group_io_resumed(g->core, engine_now_us(), ok, &j->err);
+	free(j);
+	egroup_settle(g);
+}
+
+void egroup_drbd_do(struct egroup *g, bool outdate)
+{
+	struct drbd_job *j = calloc(1, sizeof(*j));
+
+	if (!j)
+		abort();
+	j->g = g;
+	j->outdate = outdate;
+	if (lane_submit(g->side, drbd_fn, drbd_done, j) < 0)
+		abort();
+}
+
 /* ---- the rest */
 
 struct late_report {
@@ -448,6 +493,10 @@ static void carry_out(struct egroup *g, const struct action *a)
 	case ACT_REPLY: engine_control_reply(g, a); break;
 	case ACT_STATE: state_changed(g, a); break;
 	case ACT_FINISHED: finished(g, a); break;
+	case ACT_OUTDATE: egroup_drbd_do(g, true); break;
+	case ACT_RESUME_IO: egroup_drbd_do(g, false); break;
+	case ACT_FENCE:
+	case ACT_DRBD_ANSWER: break; /* nothing asks for them yet */
 	}
 }
 

@@ -154,6 +154,9 @@ void egroup_announce_stop(struct egroup *g);
 /* Collects facts beside the core's own schedule; while STANDBY or ACTIVE. */
 void egroup_facts_monitor(struct egroup *g);
 
+/* Has this copy marked outdated, or else the I/O that DRBD holds go on; beside the steps. */
+void egroup_drbd_do(struct egroup *g, bool outdate);
+
 /* engine_journal.c */
 /* Blocking, but for an intent, which is for people and may be lost with the power;
  * thread-safe. Sets seq and wall_us. */

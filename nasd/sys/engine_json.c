@@ -166,7 +166,9 @@ json_t *engine_plan_json(void)
 	const struct step_row *rows = step_rows(&n);
 	json_t *list = json_array();
 
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
+		if (rows[i].stage == STAGE_PROOF)
+			continue; /* of a takeover */
 		json_array_append_new(list,
 				      json_pack("{s:s, s:s, s:s, s:i, s:s, s:s, s:s, s:s}", "name",
 						step_name(rows[i].id), "stage", step_stage_name(rows[i].stage),
@@ -174,5 +176,6 @@ json_t *engine_plan_json(void)
 						(int)rows[i].deadline_ms, "precheck", rows[i].precheck, "help",
 						rows[i].help, "verify", rows[i].verify, "undo",
 						rows[i].undo == STEP_NONE ? "" : step_name(rows[i].undo)));
+	}
 	return list;
 }

@@ -114,13 +114,15 @@ static const struct jf_table *table_of(enum msg_type type)
 	case MSG_PREPARED:
 	case MSG_COMMIT:
 	case MSG_CLAIM:
-	case MSG_CLAIMED: return &bare_table;
+	case MSG_CLAIMED:
+	case MSG_OUTDATE: return &bare_table;
 	case MSG_REFUSED:
 	case MSG_ABORT:
 	case MSG_DONE:
 	case MSG_REQUEST:
 	case MSG_REPLY:
-	case MSG_STATE_ACK: return &answer_table;
+	case MSG_STATE_ACK:
+	case MSG_OUTDATED: return &answer_table;
 	case MSG_STATE: return &state_table;
 	}
 	return NULL;

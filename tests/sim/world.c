@@ -124,6 +124,8 @@ enum outcome world_run(struct world *w, int node, enum step_id step, char *msg)
 	case STEP_RESERVE:
 	case STEP_CLIENTS:
 	case STEP_COMMIT:
+	case STEP_DETECT:
+	case STEP_FENCE:
 	case STEP_COUNT: break;
 	}
 	broken(w, "node %d runs step %s, which has no effect", node, step_name(step));
@@ -159,6 +161,8 @@ enum outcome world_verify(struct world *w, int node, enum step_id step)
 	case STEP_RESERVE:
 	case STEP_CLIENTS:
 	case STEP_COMMIT:
+	case STEP_DETECT:
+	case STEP_FENCE:
 	case STEP_COUNT: break;
 	}
 	broken(w, "node %d verifies step %s, which has no effect", node, step_name(step));

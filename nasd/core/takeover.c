@@ -1,0 +1,511 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What is done about a silent peer, and about a DRBD that holds our writes
+ * because it has lost it. Silence is never proof: either way the peer is fenced,
+ * or agrees, or an operator gives his word, before anything goes on.
+ *
+ *   the peer owns the group, is silent on every path, and our copy is the newest:
+ *       wait takeover-delay -> fence run -> proof -> own a new epoch, serve
+ *   we own it, and DRBD has lost the peer and holds our writes:
+ *       the link is up:   the peer marks its copy outdated, and DRBD is told so
+ *       it is not:        fence run at once -> proof -> DRBD is told so
+ *
+ * A run is called off when the peer is heard, and begun again when it failed.
+ */
+#include "group_internal.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+enum {
+	LINK_WAIT_US = 1000000,     /* for the link, before a peer that we cannot ask is fenced */
+	AGREE_WAIT_US = 5000000,    /* for the peer's agreement, before it is fenced */
+	OUTDATE_AGAIN_US = 300000,
+	RESUME_WAIT_US = 2000000,   /* DRBD goes on by itself after its handler's answer */
+};
+
+void takeover_init(struct group_core *g)
+{
+	g->t.life.heard_us = -1;
+	g->t.life.paused_us = -1;
+	g->t.claimed_us = -1;
+}
+
+static const char *peer_name(const struct group_core *g)
+{
+	return group_node_name(g, group_peer_index(g));
+}
+
+/* ---- what is the case */
+
+static bool replicating(const struct facts *f)
+{
+	return f->valid && f->drbd_known && strcmp(f->drbd_cstate, "StandAlone") != 0 &&
+	       strcmp(f->drbd_peer_role, "Unknown") != 0;
+}
+
+/* The group is ours, and a write may be waiting for it to go on. */
+static bool serves(const struct group_core *g)
+{
+	return g->j.owner == g->cfg.self &&
+	       (g->state == GS_ACTIVE || g->state == GS_ACTIVATING || g->state == GS_SWITCHING);
+}
+
+static bool io_held(const struct group_core *g)
+{
+	return g->t.asked || (g->t.frozen && serves(g));
+}
+
+/* What DRBD may be told holds until the peer is heard; that its copy is
+ * outdated, until it is connected (takeover_facts). */
+static bool may_tell(const struct group_core *g)
+{
+	const struct takeover *t = &g->t;
+
+	if (t->told == FENCE_PEER_NO_PROOF || t->told_epoch != g->j.epoch)
+		return false;
+	return t->told == FENCE_PEER_OUTDATED || t->life.heard_us < t->told_at;
+}
+
+/* Why this node does not take the group over from its silent peer; NULL: it does. */
+static const char *unfit(const struct group_core *g)
+{
+	const struct facts *f = &g->facts[g->cfg.self];
+
+	if (!g->cfg.takes_over)
+		return "trigger = manual: 'nasctl takeover' is an operator's to say";
+	if (g->t.life.node_answers)
+		return "its node answers: only its nasd is gone; start it there";
+	if (!f->valid || g->t.facts_at < g->t.silent_at)
+		return "looking at this node first";
+	if (!f->drbd_known)
+		return "DRBD cannot be asked here";
+	if (strcmp(f->drbd_disk, "UpToDate") != 0)
+		return "this node's copy of the data is not known to be the newest";
+	return NULL;
+}
+
+static bool stands_by_for_peer(const struct group_core *g)
+{
+	return g->j.owner == group_peer_index(g) && (g->state == GS_STANDBY || g->state == GS_PREPARED) &&
+	       !g->peer_up;
+}
+
+static enum fence_need need_now(const struct group_core *g, int64_t now)
+{
+	int64_t held = g->t.frozen_at ? now - g->t.frozen_at : 0;
+
+	if (g->t.silent_at && stands_by_for_peer(g) && !unfit(g))
+		return NEED_TAKEOVER;
+	if (!io_held(g) || !serves(g) || may_tell(g))
+		return NEED_NONE;
+	if (g->peer_up ? held >= AGREE_WAIT_US : g->t.silent_at || held >= LINK_WAIT_US)
+		return NEED_IO;
+	return NEED_NONE;
+}
+
+static void view_of(const struct group_core *g, int64_t now, struct fence_view *v)
+{
+	const struct takeover *t = &g->t;
+
+	memset(v, 0, sizeof(*v));
+	snprintf(v->node, sizeof(v->node), "%s", peer_name(g));
+	v->epoch = g->j.epoch;
+	snprintf(v->boot_id, sizeof(v->boot_id), "%s", t->life.boot_id);
+	v->heard_us = t->life.heard_us;
+	v->claimed_us = t->claimed_us;
+	v->paused_us = t->life.paused_us;
+	v->now_us = now;
+	v->replicating = replicating(&g->facts[g->cfg.self]);
+	v->need_verified = g->cfg.need_verified;
+}
+
+/* ---- DRBD's writes */
+
+static void tell_drbd(struct group_core *g, enum fence_peer_answer answer, const char *why)
+{
+	struct action *a = group_push(g, ACT_DRBD_ANSWER);
+
+	g->t.asked = false;
+	if (!a)
+		return;
+	a->u.drbd.answer = answer;
+	snprintf(a->u.drbd.reason, sizeof(a->u.drbd.reason), "%s", why);
+}
+
+static void remember(struct group_core *g, int64_t now, enum fence_peer_answer answer, uint64_t epoch, const char *why)
+{
+	g->t.told = answer;
+	g->t.told_epoch = epoch;
+	g->t.told_at = now;
+	snprintf(g->t.told_why, sizeof(g->t.told_why), "%s", why);
+}
+
+static void let_io_go_on(struct group_core *g, int64_t now)
+{
+	struct takeover *t = &g->t;
+
+	if (t->asked) {
+		tell_drbd(g, t->told, t->told_why);
+		t->resume_at = now + RESUME_WAIT_US;
+	} else if (!t->resuming && now >= t->resume_at) {
+		t->resuming = group_push(g, ACT_RESUME_IO) != NULL;
+	}
+}
+
+static void settle_io(struct group_core *g, int64_t now)
+{
+	struct takeover *t = &g->t;
+
+	if (!io_held(g)) {
+		t->frozen_at = 0;
+		t->trouble[0] = '\0';
+		return;
+	}
+	if (!t->frozen_at)
+		t->frozen_at = now;
+	if (!serves(g)) {
+		bool theirs = g->peer_up && g->peer_hello && g->peer.serving;
+
+		tell_drbd(g, theirs ? FENCE_PEER_PRIMARY : FENCE_PEER_NO_PROOF,
+			  "this node does not own the group: nasctl status");
+		return;
+	}
+	if (may_tell(g)) {
+		let_io_go_on(g, now);
+	} else if (g->peer_up && g->peer_hello && now >= t->outdate_at) {
+		t->outdate_at = now + OUTDATE_AGAIN_US;
+		group_send(g, MSG_OUTDATE, g->j.epoch);
+	}
+}
+
+/* The owner has lost our copy, and we stand by: ours is outdated from now on. */
+void takeover_outdate_asked(struct group_core *g, const struct peer_msg *m)
+{
+	const char *why = NULL;
+	struct err e;
+
+	if (g->state != GS_STANDBY || g->j.owner != group_peer_index(g))
+		why = group_state_name(g->state);
+	else if (m->epoch != g->j.epoch)
+		why = "under another epoch";
+	else if (group_may_serve(g))
+		why = "not free of the service";
+	if (!why) {
+		g->t.outdate_epoch = m->epoch;
+		if (!g->t.outdating)
+			g->t.outdating = group_push(g, ACT_OUTDATE) != NULL;
+		return;
+	}
+	err_set(&e, ERR_REFUSED, EBUSY, "outdate", "%s is %s", group_node_name(g, g->cfg.self), why);
+	err_remedy(&e, "see 'nasctl status' there");
+	group_send_err(g, MSG_OUTDATED, m->epoch, &e);
+}
+
+void group_outdated(struct group_core *g, int64_t now, bool ok, const struct err *e)
+{
+	struct action *a = group_push(g, ACT_FACTS);
+
+	g->t.outdating = false;
+	g->facts[g->cfg.self].valid = false; /* of the time before */
+	if (a)
+		a->u.facts.tag = FACTS_MONITOR;
+	group_send_err(g, MSG_OUTDATED, g->t.outdate_epoch, ok ? NULL : e);
+	takeover_think(g, now);
+}
+
+void takeover_outdated(struct group_core *g, int64_t now, const struct peer_msg *m)
+{
+	char why[FENCE_EXPLAIN_MAX];
+
+	if (m->epoch != g->j.epoch || !serves(g))
+		return;
+	if (!m->u.answer.ok) {
+		snprintf(g->t.trouble, sizeof(g->t.trouble), "%s does not mark its copy outdated: %.150s", peer_name(g),
+			 m->u.answer.err.msg);
+		return;
+	}
+	snprintf(why, sizeof(why), "%s stands by and has marked its copy outdated", peer_name(g));
+	remember(g, now, FENCE_PEER_OUTDATED, g->j.epoch, why);
+}
+
+void group_drbd_asks(struct group_core *g, int64_t now)
+{
+	g->t.asked = true;
+	takeover_think(g, now);
+}
+
+void group_io_resumed(struct group_core *g, int64_t now, bool ok, const struct err *e)
+{
+	struct action *a = group_push(g, ACT_FACTS);
+
+	g->t.resuming = false;
+	g->t.resume_at = now + RESUME_WAIT_US;
+	if (a)
+		a->u.facts.tag = FACTS_MONITOR;
+	if (ok)
+		g->t.frozen = false;
+	else
+		snprintf(g->t.trouble, sizeof(g->t.trouble), "they cannot be resumed: %.150s", e->msg);
+	takeover_think(g, now);
+}
+
+void takeover_facts(struct group_core *g, int64_t now, const struct facts *f)
+{
+	struct takeover *t = &g->t;
+
+	t->facts_at = now;
+	t->frozen = f->drbd_known && f->drbd_suspended && !replicating(f);
+	if (replicating(f) && t->told == FENCE_PEER_OUTDATED)
+		t->told = FENCE_PEER_NO_PROOF;
+}
+
+/* ---- proof */
+
+static void take_over(struct group_core *g, int64_t now, enum fence_peer_answer answer, const char *why)
+{
+	struct takeover *t = &g->t;
+	int64_t heard = t->life.heard_us > 0 ? t->life.heard_us : t->silent_at;
+	uint64_t epoch = group_new_epoch(g);
+	char text[200];
+	struct err e;
+
+	err_set(&e, ERR_PEER, EHOSTDOWN, "peer", "%s died meanwhile; this node takes the group over", peer_name(g));
+	err_remedy(&e, "see 'nasctl history'");
+	request_reply_open(g, false, &e, "");
+	g->awaiting_done = false;
+	g->wait_resume = false;
+	g->txn_epoch = epoch;
+	group_begin_log(g, heard, SWITCH_TAKEOVER, epoch, group_peer_index(g), g->cfg.self, "nasd");
+	snprintf(text, sizeof(text), "nothing heard of %s", peer_name(g));
+	group_core_report(g, STEP_DETECT, heard, t->silent_at, OUTCOME_DONE, text);
+	group_core_report(g, STEP_FENCE, t->silent_at, now, OUTCOME_DONE, why);
+	remember(g, now, answer, epoch, why);
+	t->need = NEED_NONE;
+	t->run_at = 0;
+	claim_own(g, now, epoch, why);
+}
+
+static void proven(struct group_core *g, int64_t now, enum fence_need need, const struct fence_evidence *proof,
+		   const struct fence_view *v)
+{
+	enum fence_peer_answer answer = fence_peer_answer_of(proof, false);
+	char why[FENCE_EXPLAIN_MAX];
+
+	fence_book_explain(&g->t.book, v, why, sizeof(why));
+	if (need == NEED_TAKEOVER) {
+		take_over(g, now, answer, why);
+		return;
+	}
+	remember(g, now, answer, g->j.epoch, why);
+	g->t.need = NEED_NONE;
+	g->t.run_at = 0;
+	settle_io(g, now);
+}
+
+void takeover_trusted(struct group_core *g, int64_t now, const char *by)
+{
+	char why[160];
+
+	snprintf(why, sizeof(why), "%.80s has confirmed that %s is off", by, peer_name(g));
+	remember(g, now, FENCE_PEER_DOWN, g->j.epoch, why);
+}
+
+/* ---- the run */
+
+static void call_off(struct group_core *g)
+{
+	struct takeover *t = &g->t;
+	struct action *a;
+
+	if (t->need == NEED_NONE)
+		return;
+	t->need = NEED_NONE;
+	t->run_at = 0;
+	a = t->running ? group_push(g, ACT_FENCE) : NULL;
+	if (a)
+		snprintf(a->u.fence.reason, sizeof(a->u.fence.reason), "%s",
+			 t->silent_at ? "it is not needed any more" : "the node is heard again");
+}
+
+static void begin_run(struct group_core *g)
+{
+	struct takeover *t = &g->t;
+	struct action *a = group_push(g, ACT_FENCE);
+
+	if (!a)
+		return;
+	t->running = true;
+	t->run_at = 0;
+	t->run_epoch = g->j.epoch;
+	memcpy(t->run_boot, t->life.boot_id, sizeof(t->run_boot));
+	a->u.fence.start = true;
+	snprintf(a->u.fence.reason, sizeof(a->u.fence.reason), "%s", t->need == NEED_TAKEOVER ?
+		 "it is silent, and this node is to take the group over" :
+		 "DRBD has lost it and holds the writes");
+}
+
+static void pursue(struct group_core *g, int64_t now, enum fence_need need)
+{
+	struct takeover *t = &g->t;
+	const struct fence_evidence *proof;
+	struct fence_view v;
+
+	view_of(g, now, &v);
+	proof = fence_book_proof(&t->book, &v);
+	if (proof) {
+		proven(g, now, need, proof, &v);
+		return;
+	}
+	if (t->need != need) {
+		t->need = need;
+		t->run_at = now + (need == NEED_TAKEOVER ? g->cfg.takeover_delay_us : 0);
+	}
+	if (!t->running && t->run_at && now >= t->run_at && g->cfg.can_fence)
+		begin_run(g);
+}
+
+void group_fenced(struct group_core *g, int64_t now, const struct fence_evidence *e, const char *why)
+{
+	struct takeover *t = &g->t;
+
+	t->running = false;
+	if (e) {
+		struct fence_evidence own = *e;
+
+		own.epoch = t->run_epoch;
+		memcpy(own.boot_id, t->run_boot, sizeof(own.boot_id));
+		fence_book_add(&t->book, &own, now);
+	}
+	if (t->need != NEED_NONE)
+		t->run_at = now + g->cfg.fence_retry_us;
+	(void)why; /* the engine has said it */
+	takeover_think(g, now);
+}
+
+/* ---- an operator's word */
+
+static void refuse_confirm(struct group_core *g, int64_t now, const struct group_request *req)
+{
+	struct err e;
+
+	err_set(&e, ERR_REFUSED, EBUSY, "fence", "%s is not off: its nasd was heard %lld ms ago", peer_name(g),
+		(long long)(now - g->t.life.heard_us) / 1000);
+	err_remedy(&e, "use 'nasctl switchover' to move the group away from a node that runs");
+	request_reply(g, req, false, &e, "", false);
+}
+
+void takeover_confirm(struct group_core *g, int64_t now, const struct group_request *req)
+{
+	struct fence_evidence e = { .source = FENCE_BY_OPERATOR, .said = FENCE_SAID_OFF, .epoch = g->j.epoch,
+				    .at_us = now };
+	const char *note = "noted; nothing waits for it";
+
+	if (g->peer_up || (!g->t.silent_at && g->t.life.heard_us >= 0)) {
+		refuse_confirm(g, now, req);
+		return;
+	}
+	snprintf(e.node, sizeof(e.node), "%s", peer_name(g));
+	snprintf(e.typed, sizeof(e.typed), "%s", peer_name(g));
+	snprintf(e.who, sizeof(e.who), "%.60s", req->by);
+	memcpy(e.boot_id, g->t.life.boot_id, sizeof(e.boot_id));
+	fence_book_add(&g->t.book, &e, now);
+	switch (need_now(g, now)) {
+	case NEED_TAKEOVER: note = "this node takes the group over"; break;
+	case NEED_IO: note = "the writes that DRBD held go on"; break;
+	case NEED_NONE:
+		if (g->j.owner == group_peer_index(g))
+			note = "noted; this node does not take the group over by itself: nasctl takeover";
+		break;
+	}
+	request_reply(g, req, true, NULL, note, false);
+	takeover_think(g, now);
+}
+
+/* ---- all together */
+
+static void say(struct group_core *g, int64_t now)
+{
+	struct takeover *t = &g->t;
+	const char *why = g->t.silent_at && stands_by_for_peer(g) ? unfit(g) : NULL;
+	char text[sizeof(t->text)] = "";
+	struct fence_view v;
+	size_t n;
+
+	if (t->silent_at && stands_by_for_peer(g))
+		snprintf(text, sizeof(text), "%s is silent", peer_name(g));
+	else if (t->need == NEED_IO || t->trouble[0])
+		snprintf(text, sizeof(text), "DRBD has lost %s and holds the writes%s%s", peer_name(g),
+			 t->trouble[0] ? "; " : "", t->trouble);
+	n = strlen(text);
+	if (why) {
+		snprintf(text + n, sizeof(text) - n, "; not taken over: %s", why);
+	} else if (n && t->running) {
+		snprintf(text + n, sizeof(text) - n, "; it is being fenced");
+	} else if (n && t->need != NEED_NONE && (t->book.has[FENCE_BY_AGENT] || !g->cfg.can_fence)) {
+		view_of(g, now, &v);
+		snprintf(text + n, sizeof(text) - n, "; ");
+		fence_book_explain(&t->book, &v, text + n + 2, sizeof(text) - n - 2);
+	}
+	if (!strcmp(text, t->text))
+		return;
+	snprintf(t->text, sizeof(t->text), "%s", text);
+	if (g->state == GS_STANDBY)
+		group_say_standby(g);
+	else if (g->state == GS_ACTIVE && !g->n_unwritten)
+		group_set_state(g, GS_ACTIVE, "%.190s", text);
+}
+
+void takeover_think(struct group_core *g, int64_t now)
+{
+	enum fence_need need;
+
+	settle_io(g, now);
+	need = need_now(g, now);
+	if (need == NEED_NONE)
+		call_off(g);
+	else
+		pursue(g, now, need);
+	say(g, now);
+}
+
+static void sooner(int64_t *t, int64_t when)
+{
+	if (when && (!*t || when < *t))
+		*t = when;
+}
+
+int64_t takeover_next_tick(const struct group_core *g)
+{
+	const struct takeover *t = &g->t;
+	bool waits = io_held(g) && serves(g);
+	int64_t at = 0;
+
+	if (t->need != NEED_NONE && !t->running && g->cfg.can_fence)
+		sooner(&at, t->run_at);
+	if (waits && may_tell(g))
+		sooner(&at, t->asked || t->resuming ? 0 : t->resume_at);
+	else if (waits && g->peer_up && g->peer_hello)
+		sooner(&at, t->outdate_at);
+	else if (waits && t->need == NEED_NONE)
+		sooner(&at, t->frozen_at + LINK_WAIT_US);
+	return at;
+}
+
+void group_peer_life(struct group_core *g, int64_t now, const struct peer_life *life)
+{
+	struct takeover *t = &g->t;
+	struct action *a;
+
+	t->life = *life;
+	if (!life->silent) {
+		t->silent_at = 0;
+	} else if (!t->silent_at) {
+		t->silent_at = now;
+		a = group_push(g, ACT_FACTS);
+		if (a)
+			a->u.facts.tag = FACTS_MONITOR;
+	}
+	takeover_think(g, now);
+}
