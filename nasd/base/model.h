@@ -180,7 +180,7 @@ struct peer_intro {
 	unsigned protocol;                 /* FRAME_VERSION of wire/frame.h */
 	char config_hash[CONFIG_HASH_LEN]; /* lower-case hex */
 	char boot_id[BOOT_ID_LEN];         /* which boot of the node */
-	/* What its pulses (wire/pulse.h) are known by, new with each start of nasd. */
+	/* What its pulses (wire/pulse_msg.h) are known by, new with each start of nasd. */
 	char pulse_key[PULSE_KEY_LEN];     /* lower-case hex; a secret: never logged or shown */
 	uint64_t pulse_session;            /* up to INT64_MAX */
 };

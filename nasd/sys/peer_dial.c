@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <errno.h>
-#include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -8,29 +7,9 @@
 #include "cleanup.h"
 #include "log.h"
 #include "peer_link_int.h"
+#include "sock_addr.h"
 
 enum { LISTEN_BACKLOG = 16 };
-
-union address {
-	struct sockaddr sa;
-	struct sockaddr_in in;
-	struct sockaddr_in6 in6;
-	struct sockaddr_storage room;
-};
-
-static socklen_t make_address(const struct conf_ip *ip, uint16_t port, union address *a)
-{
-	memset(a, 0, sizeof(*a));
-	a->sa.sa_family = (sa_family_t)ip->family;
-	if (ip->family == AF_INET6) {
-		a->in6.sin6_port = htons(port);
-		memcpy(&a->in6.sin6_addr, ip->bytes, sizeof(a->in6.sin6_addr));
-		return sizeof(a->in6);
-	}
-	a->in.sin_port = htons(port);
-	memcpy(&a->in.sin_addr, ip->bytes, sizeof(a->in.sin_addr));
-	return sizeof(a->in);
-}
 
 /* ---- the node that connects */
 
@@ -40,8 +19,8 @@ static void dial(struct peer_link *l)
 	size_t slot = l->next_attempt % peer->n_addresses;
 	const struct conf_ip *ip = &peer->addresses[slot];
 	AUTO_CLOSE int fd = -1;
-	union address a;
-	socklen_t len = make_address(ip, l->conf->cluster.peer_port, &a);
+	union sock_addr a;
+	socklen_t len = sock_addr_make(ip, l->conf->cluster.peer_port, &a);
 	size_t i;
 
 	l->next_attempt = slot + 1;
@@ -92,7 +71,7 @@ static int on_accept(sd_event_source *source, int fd, uint32_t revents, void *da
 {
 	struct peer_link *l = data;
 	AUTO_CLOSE int conn = -1;
-	union address a;
+	union sock_addr a;
 	socklen_t len = sizeof(a);
 
 	(void)revents;
@@ -113,8 +92,8 @@ static int open_listener(struct peer_link *l, size_t i)
 {
 	const struct conf_ip *ip = &l->conf->nodes[l->self].addresses[i];
 	AUTO_CLOSE int fd = socket(ip->family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	union address a;
-	socklen_t len = make_address(ip, l->conf->cluster.peer_port, &a);
+	union sock_addr a;
+	socklen_t len = sock_addr_make(ip, l->conf->cluster.peer_port, &a);
 	int one = 1;
 
 	if (fd < 0)

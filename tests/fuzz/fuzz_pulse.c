@@ -8,7 +8,7 @@
 #include <gnutls/crypto.h>
 #include <gnutls/gnutls.h>
 
-#include "pulse.h"
+#include "pulse_msg.h"
 
 static const unsigned char key[PULSE_KEY_SIZE] = "the key of tests/corpus/pulse..";
 

@@ -3,7 +3,7 @@
 
 #include <errno.h>
 
-#include "pulse.h"
+#include "pulse_msg.h"
 
 static const unsigned char key[PULSE_KEY_SIZE] = "the key of tests/corpus/pulse..";
 

@@ -13,15 +13,15 @@
  *    16  8  sequence number: from 1, grows with each pulse of the session
  *    24  8  when it was sent, the sender's monotonic clock, microseconds
  *    32 16  for each path how many ms ago the sender heard the receiver there,
- *           4 bytes each; PULSE_NEVER: not in this session, or no such path
+ *           4 bytes each; PULSE_NEVER: not yet, or no such path
  *    48 32  HMAC-SHA-256 (RFC 2104) of the bytes before it, by the key that the
  *           sender's INTRO told the receiver over TLS
  *
  * Nothing of a pulse is believed before its HMAC; one that was sent before the
  * last one of its path (a replay, or overtaken on the way) is dropped.
  */
-#ifndef NASD_WIRE_PULSE_H
-#define NASD_WIRE_PULSE_H
+#ifndef NASD_WIRE_PULSE_MSG_H
+#define NASD_WIRE_PULSE_MSG_H
 
 #include <stddef.h>
 #include <stdint.h>

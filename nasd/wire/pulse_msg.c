@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include "pulse.h"
+#include "pulse_msg.h"
 
 #include <errno.h>
 #include <stdbool.h>
