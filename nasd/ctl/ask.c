@@ -9,7 +9,7 @@
 #include "conn.h"
 #include "printable.h"
 
-enum { ASK_TIMEOUT_S = 15, MOVE_TIMEOUT_S = 120 };
+enum { ASK_TIMEOUT_S = 15, PATIENT_TIMEOUT_S = 120 };
 
 static const struct {
 	const char *name;
@@ -38,7 +38,8 @@ static enum cli_exit fail(struct answer *a, enum cli_exit code, const struct err
 
 static int64_t deadline_of(const struct cli *cli, const struct ctl_request *req)
 {
-	unsigned seconds = req->cmd == CTL_SWITCHOVER || req->cmd == CTL_TAKEOVER ? MOVE_TIMEOUT_S : ASK_TIMEOUT_S;
+	bool patient = req->cmd == CTL_SWITCHOVER || req->cmd == CTL_TAKEOVER || req->cmd == CTL_FENCE_CHECK;
+	unsigned seconds = patient ? PATIENT_TIMEOUT_S : ASK_TIMEOUT_S;
 
 	if (cli->timeout_s)
 		seconds = cli->timeout_s;
@@ -109,7 +110,8 @@ static enum cli_exit converse(const struct cli *cli, struct conn *c, const struc
 	}
 	/* It may have been carried out all the same. */
 	if (ctl_cmd_changes(req->cmd))
-		err_remedy(&err, "the outcome is not known: look at 'nasctl status' and 'nasctl history'");
+		err_remedy(&err, "the outcome is not known: look at 'nasctl status' and %s",
+			   req->cmd == CTL_FENCE_CONFIRM ? "'nasctl fence status'" : "'nasctl history'");
 	if (ret == -ETIMEDOUT || ctl_cmd_changes(req->cmd))
 		return fail(a, CLI_UNKNOWN, &err);
 	return fail(a, ret == -ECONNRESET || ret == -EPIPE ? CLI_UNREACHABLE : CLI_FAILED, &err);

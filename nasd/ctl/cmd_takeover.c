@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "confirm.h"
 #include "move.h"
 
 enum cli_exit cli_takeover(const struct cli *cli)
@@ -13,10 +14,6 @@ enum cli_exit cli_takeover(const struct cli *cli)
 	if (code != CLI_DONE)
 		return code;
 	if (cli->confirmed_dead)
-		fprintf(stderr,
-			"nasctl: warning: you vouch that %s is off, or cut off from the disk and the clients,\n"
-			"         and stays so. If it still writes, both copies of the data diverge and\n"
-			"         one of them will be lost.\n",
-			req.peer_confirmed_dead);
+		confirm_warn(req.peer_confirmed_dead);
 	return move_run(cli, &req);
 }

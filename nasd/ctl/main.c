@@ -43,6 +43,8 @@ static const struct subcommand {
 	  1, 1, O_SOCKET | O_GROUP | O_DRY, false },
 	{ "takeover", cli_takeover, "serve a group on NODE after the other has failed",
 	  "NODE [--peer-confirmed-dead PEER]", 1, 1, O_SOCKET | O_GROUP | O_DEAD, false },
+	{ "fence", cli_fence, "what switches the other node off, whether it would, or your word that it is off",
+	  "status | check | confirm NODE [--peer-confirmed-dead NODE]", 1, 2, O_SOCKET | O_DEAD, false },
 	{ "history", cli_history, "the moves so far, the newest first", "[--limit N]", 0, 0,
 	  O_SOCKET | O_GROUP | O_LIMIT, false },
 	{ "timeline", cli_timeline, "where the time of a move went", "[--index N] [--freeze] [--svg FILE]", 0, 0,
@@ -100,7 +102,7 @@ static enum cli_exit cli_help(const struct cli *cli)
 	       "  -g, --group GROUP    which group, where there are several\n"
 	       "  -j, --json           the answer as JSON\n"
 	       "      --socket PATH    nasd's control socket (default " CLI_CONTROL_SOCKET ")\n"
-	       "      --timeout SEC    how long to wait for the answer (default 15, a move 120)\n"
+	       "      --timeout SEC    how long to wait for the answer (default 15; a move, fence check: 120)\n"
 	       "  -h, --help\n"
 	       "  -V, --version\n"
 	       "\nexit codes: 0 done, 1 failed, 2 usage, 3 refused (nothing changed), 4 rolled back,\n"

@@ -43,6 +43,9 @@ const char *view_time(const char *iso, char buf[VIEW_VALUE_MAX]);
 void view_status(FILE *out, const struct view *v, const json_t *status);
 void view_findings(FILE *out, const struct view *v, const json_t *findings);
 void view_plan(FILE *out, const struct view *v, const json_t *steps);
+/* The story's newlines stay. */
+void view_fence_status(FILE *out, const struct view *v, const json_t *fence);
+void view_fence_check(FILE *out, const struct view *v, const json_t *check);
 void view_history(FILE *out, const struct view *v, const json_t *entries);
 
 /* One line for a step that ended, and for what became of it all. */
