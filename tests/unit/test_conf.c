@@ -50,8 +50,8 @@ START_TEST(lab_values)
 	const struct conf_group *g = conf_group_find(c, "vmstore");
 
 	ck_assert_str_eq(c->cluster.name, "demo");
-	ck_assert_uint_eq(c->cluster.heartbeat_interval_us, 200000);
-	ck_assert_uint_eq(c->cluster.dead_after_us, 2000000);
+	ck_assert_uint_eq(c->cluster.heartbeat_interval_us, 100000);
+	ck_assert_uint_eq(c->cluster.dead_after_us, 600000);
 	ck_assert_uint_eq(c->cluster.peer_port, 7790);
 	ck_assert_int_eq(conf_node_index(c, "nas1"), 0);
 	ck_assert_int_eq(conf_node_index(c, "nas2"), 1);
@@ -241,6 +241,7 @@ START_TEST(host)
 	AUTO_CLOSE int fd = mkstemp(secret);
 
 	ck_assert_int_ge(fd, 0);
+	c->n_fences = 0; /* their agents: test_conf_fence.c */
 	snprintf(c->cluster.secret_file, sizeof(c->cluster.secret_file), "%s", secret);
 	snprintf(c->groups[0].fs.mount, sizeof(c->groups[0].fs.mount), "/tmp");
 	snprintf(c->groups[0].addresses[0].interface, CONF_IFNAME_MAX, "lo");
