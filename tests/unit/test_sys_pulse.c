@@ -443,7 +443,7 @@ START_TEST(stopped_and_resumed)
 	while (read(says[0], &said, 1) == 1)
 		continue; /* what a busy machine has done to it */
 	ck_assert_int_eq(kill(pid, SIGSTOP), 0);
-	TICK_UNTIL(&w, l, liveness_silent(l, now_us()));
+	TICK_UNTIL(&w, l, liveness_silent(l, now_us()) && now_us() - liveness_heard_us(l) > 1000 * MS);
 	ck_assert_int_eq(kill(pid, SIGCONT), 0);
 	TICK_UNTIL(&w, l, !liveness_silent(l, now_us()));
 	/* It has noticed its own pause. */
