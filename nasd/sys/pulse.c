@@ -51,6 +51,7 @@ struct pulse {
 	void *data;
 	sd_event_source *beat;
 	int64_t opened_us;        /* tried to, last */
+	int64_t refused_us;       /* -1: never */
 	bool keyed;
 	unsigned char own_key[PULSE_KEY_SIZE], peer_key[PULSE_KEY_SIZE];
 	uint64_t own_session, peer_session, seq;
@@ -135,7 +136,9 @@ static int on_readable(sd_event_source *source, int fd, uint32_t revents, void *
 			take(w, buf, (size_t)n, now);
 		else if (errno == EAGAIN || errno == EWOULDBLOCK)
 			break;
-		/* else: an ICMP error about what we sent; reading it has cleared it */
+		else if (errno == ECONNREFUSED)
+			w->p->refused_us = now;
+		/* other ICMP errors about what we sent: reading them has cleared them */
 	}
 	return 0;
 }
@@ -207,14 +210,16 @@ static bool all_open(const struct pulse *p)
 /* ---- sending */
 
 /* A refusal is about an earlier datagram, and this one was not sent for it. */
-static int send_datagram(int fd, const unsigned char *datagram)
+static int send_datagram(struct path *w, const unsigned char *datagram, int64_t now)
 {
 	ssize_t n = -1;
 
 	for (int i = 0; i < SEND_TRIES && n < 0; i++) {
-		n = send(fd, datagram, PULSE_LEN, MSG_DONTWAIT | MSG_NOSIGNAL);
+		n = send(w->fd, datagram, PULSE_LEN, MSG_DONTWAIT | MSG_NOSIGNAL);
 		if (n < 0 && errno != ECONNREFUSED)
 			return -errno;
+		if (n < 0)
+			w->p->refused_us = now;
 	}
 	return n < 0 ? -ECONNREFUSED : 0;
 }
@@ -228,7 +233,7 @@ static void send_pulse(struct path *w, struct pulse_msg *m)
 	m->seq = ++w->p->seq;
 	ret = pulse_encode(m, w->p->own_key, datagram);
 	if (ret == 0)
-		ret = send_datagram(w->fd, datagram);
+		ret = send_datagram(w, datagram, m->sent_us);
 	if (ret == 0)
 		w->sent++;
 	else
@@ -317,7 +322,7 @@ int pulse_new(sd_event *event, const struct conf *conf, int self, const struct p
 	p->self = self;
 	p->ops = *ops;
 	p->data = data;
-	p->told_us = -1;
+	p->told_us = p->refused_us = -1;
 	p->n_paths = (unsigned)(own < peer ? own : peer);
 	for (unsigned i = 0; i < p->n_paths; i++)
 		p->paths[i] = (struct path){ .p = p, .index = i, .fd = -1, .heard_us = -1 };
@@ -353,6 +358,11 @@ void pulse_free(struct pulse *p)
 unsigned pulse_paths(const struct pulse *p)
 {
 	return p->n_paths;
+}
+
+int64_t pulse_refused_us(const struct pulse *p)
+{
+	return p->refused_us;
 }
 
 void pulse_status(const struct pulse *p, int64_t now, struct pulse_status *out)

@@ -48,6 +48,13 @@ int pulse_keys(struct pulse *p, const struct peer_intro *own, const struct peer_
 
 unsigned pulse_paths(const struct pulse *p);
 
+/*
+ * When the peer's kernel last said (ICMP) that nobody there takes our pulses: the
+ * node runs, its nasd does not. Monotonic; -1: never. Anyone on the way can say
+ * so: good for holding back, for nothing else. Kernels say it about once a second.
+ */
+int64_t pulse_refused_us(const struct pulse *p);
+
 struct pulse_path_status {
 	char address[CONF_IP_MAX], peer_address[CONF_IP_MAX];
 	bool open;                /* the socket is bound */

@@ -264,6 +264,43 @@ START_TEST(one_way_cut)
 }
 END_TEST
 
+/* nas1 has sent n more on its first path. */
+static void await_sent(struct world *w, uint64_t n)
+{
+	n += status_of(w, 0).paths[FIRST].sent;
+	RUN_UNTIL(w, status_of(w, 0).paths[FIRST].sent >= n);
+}
+
+/* nas2 runs, its nasd does not: its kernel says so, and is silent when the node is gone. */
+START_TEST(nobody_listens)
+{
+	struct world w;
+	int64_t refused;
+
+	world_up(&w);
+	begin_both(&w);
+	await_more(&w, 0, FIRST);
+	ck_assert_int_eq(pulse_refused_us(w.end[0].pulse), -1);
+	pulse_free(w.end[1].pulse);
+	RUN_UNTIL(&w, pulse_refused_us(w.end[0].pulse) >= 0);
+	ck_assert_int_eq(w.n_lines, 0);
+	/* and it goes on at once when it is back */
+	begin(&w, 1);
+	introduce(&w, 1);
+	await_more(&w, 1, FIRST);
+	await_more(&w, 0, SECOND);
+	pulse_free(w.end[1].pulse);
+	w.end[1].pulse = NULL;
+	enter(&w.lab, NAS2);
+	sh("ip link set eth0 down; ip link set eth1 down");
+	await_sent(&w, 2);
+	refused = pulse_refused_us(w.end[0].pulse);
+	await_sent(&w, 20);
+	ck_assert_int_eq(pulse_refused_us(w.end[0].pulse), refused);
+	world_down(&w);
+}
+END_TEST
+
 /* A new nasd on nas2: a new session and key, known when its introduction comes. */
 START_TEST(key_change)
 {
@@ -465,6 +502,7 @@ int main(void)
 	tcase_add_test(tc, both_ways_on_both_paths);
 	tcase_add_test(tc, one_path_cut);
 	tcase_add_test(tc, one_way_cut);
+	tcase_add_test(tc, nobody_listens);
 	tcase_add_test(tc, key_change);
 	tcase_add_test(tc, what_is_dropped);
 	tcase_add_test(tc, address_comes_later);
