@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <time.h>
 
 #include "frame.h"
@@ -71,6 +72,7 @@ static void peer_up(const struct peer_intro *intro, void *data)
 	struct peer_link_status s;
 
 	peer_link_status(e->link, &s);
+	engine_liveness_peer_up(e, intro);
 	log_notice("connected to %s (nasd %s) at %s, configuration %s", intro->node, intro->version, s.address,
 		   s.config_same ? "the same" : "DIFFERENT");
 	for (size_t i = 0; i < e->n_groups; i++) {
@@ -139,6 +141,24 @@ static void peer_message(const struct peer_msg *m, void *data)
 
 /* ---- set-up */
 
+static void fencing_of(const struct conf *c, int peer, struct group_config *out)
+{
+	uint64_t random = 0;
+
+	out->takes_over = c->cluster.trigger == CONF_TRIGGER_HEARTBEAT;
+	out->need_verified = true;
+	for (size_t i = 0; i < c->n_fences; i++) {
+		if (c->fences[i].node != peer)
+			continue;
+		out->can_fence = true;
+		out->need_verified = out->need_verified && c->fences[i].verify;
+	}
+	if (c->cluster.takeover_delay_random_us && getrandom(&random, sizeof(random), 0) == sizeof(random))
+		random %= c->cluster.takeover_delay_random_us + 1;
+	out->takeover_delay_us = (int64_t)(c->cluster.takeover_delay_us + random);
+	out->fence_retry_us = (int64_t)c->cluster.fence_retry_us;
+}
+
 static void group_config_of(const struct engine *e, const struct conf_group *c, struct group_config *out)
 {
 	memset(out, 0, sizeof(*out));
@@ -151,6 +171,7 @@ static void group_config_of(const struct engine *e, const struct conf_group *c, 
 	out->switchover_us = (int64_t)c->limits.switchover_us;
 	out->freeze_us = (int64_t)c->limits.freeze_us;
 	out->monitor_us = MONITOR_US;
+	fencing_of(e->conf, 1 - e->spec.self, out);
 	out->heartbeat = e->conf->cluster.trigger == CONF_TRIGGER_HEARTBEAT;
 }
 
@@ -208,7 +229,13 @@ static int open_all(struct engine *e, struct err *err)
 	if (ret == 0)
 		ret = peer_link_new(e->event, e->conf, e->spec.self, &ops, e, &e->link, err);
 	if (ret == 0)
+		ret = engine_fence_open(e, err);
+	if (ret == 0)
+		ret = engine_liveness_open(e, err);
+	if (ret == 0)
 		ret = engine_control_open(e, err);
+	if (ret == 0)
+		ret = engine_beat_open(e, err);
 	if (ret == 0)
 		ret = engine_watch_open(e, err);
 	if (ret < 0)
@@ -269,7 +296,10 @@ int engine_free(struct engine *e)
 	if (!e)
 		return 0;
 	engine_watch_close(e);
+	engine_beat_close(e);
 	control_server_free(e->control);
+	engine_liveness_close(e);
+	engine_fence_close(e);
 	peer_link_free(e->link);
 	for (size_t i = 0; i < e->n_groups; i++)
 		if (e->groups[i].e && !group_close(&e->groups[i]))

@@ -33,7 +33,7 @@ static struct egroup *find_group(struct engine *e, struct ctl_client *c, const c
 	return NULL;
 }
 
-static struct pending *pend(struct engine *e, struct ctl_client *c, struct egroup *g)
+struct pending *engine_control_pend(struct engine *e, struct ctl_client *c, struct egroup *g)
 {
 	for (size_t i = 0; i < PENDING_MAX; i++) {
 		struct pending *p = &e->pending[i];
@@ -92,7 +92,7 @@ static void to_core(struct engine *e, struct ctl_client *c, const struct ctl_req
 		r.kind = REQUEST_SWITCHOVER;
 	else if (req->cmd == CTL_TAKEOVER)
 		r.kind = REQUEST_TAKEOVER;
-	p = pend(e, c, g);
+	p = engine_control_pend(e, c, g);
 	if (!p)
 		return;
 	r.id = p->id;
@@ -194,9 +194,17 @@ static void on_request(struct ctl_client *c, const struct ctl_request *req, cons
 		inject(e, c, req);
 		return;
 	case CTL_FENCE_PEER:
+		engine_fence_peer(e, c, req);
+		return;
 	case CTL_FENCE_CONFIRM:
+		engine_fence_confirm(e, c, req, by);
+		return;
 	case CTL_FENCE_STATUS:
+		engine_fence_status(e, c);
+		return;
 	case CTL_FENCE_CHECK:
+		engine_fence_check(e, c);
+		return;
 	case CTL_CMD_COUNT:
 		break;
 	}
@@ -207,6 +215,7 @@ static void on_gone(struct ctl_client *c, void *data)
 {
 	struct engine *e = data;
 
+	engine_fence_gone(e, c);
 	for (size_t i = 0; i < PENDING_MAX; i++) {
 		if (e->pending[i].client == c)
 			e->pending[i].client = NULL;

@@ -12,6 +12,9 @@
  *   engine_history.c  finished moves, kept in memory and on disk
  *   engine_inject.c   faults on demand, for tests
  *   engine_watch.c    DRBD's events, links, addresses, the server's end
+ *   engine_fence.c    fence agents, DRBD's questions about the peer, an operator's word
+ *   engine_beat.c     the watchdog is fed
+ *   engine_liveness.c the peer heard, or silent
  *
  * Threads: each group has two lanes: `steps` runs the rows of the table one at
  * a time, `side` everything that may run beside them (facts, client entries,
@@ -47,6 +50,12 @@ struct injection {
 	bool after;
 };
 
+/* What the core wants of the fence run that is (to be) under way. */
+enum egroup_fence { EG_FENCE_NONE, EG_FENCE_WANTED, EG_FENCE_CALLED_OFF };
+
+struct engine_fence; /* engine_fence.c */
+struct engine_liveness; /* engine_liveness.c */
+struct engine_beat;  /* engine_beat.c */
 struct step_job; /* engine_actions.c */
 struct clients_job; /* engine_clients.c */
 
@@ -100,6 +109,7 @@ struct egroup {
 	bool monitoring, monitor_again; /* facts for the monitor are on their way; once more */
 	int64_t peer_facts_at;     /* monotonic; 0: never */
 	int64_t last_state_log;
+	enum egroup_fence fence;   /* an answer is owed unless NONE */
 	unsigned long state_changes; /* counts them */
 	int64_t state_changed_at;    /* monotonic; 0: not yet */
 };
@@ -130,6 +140,9 @@ struct engine {
 	struct peer_link *link;
 	struct control_server *control;
 	struct engine_watch *watch;
+	struct engine_fence *fence;
+	struct engine_liveness *liveness;
+	struct engine_beat *beat;
 	struct egroup groups[CONF_GROUPS_MAX];
 	size_t n_groups;
 
@@ -196,6 +209,35 @@ int engine_control_open(struct engine *e, struct err *err);
 void engine_control_reply(struct egroup *g, const struct action *a);
 void engine_control_report(struct egroup *g, const struct step_report *r);
 void engine_control_changed(struct engine *e);
+
+/* A free place for a request, client's answer to come; NULL: none, and the client has been told. */
+struct pending *engine_control_pend(struct engine *e, struct ctl_client *c, struct egroup *g);
+
+/* engine_fence.c */
+int engine_fence_open(struct engine *e, struct err *err);
+void engine_fence_close(struct engine *e);
+/* The peer is silent or heard again, or this node was paused. */
+void engine_fence_life_changed(struct engine *e);
+void egroup_fence(struct egroup *g, const struct action *a);       /* ACT_FENCE */
+void egroup_drbd_answer(struct egroup *g, const struct action *a); /* ACT_DRBD_ANSWER */
+/* Requests; each answers its client, now or later. */
+void engine_fence_peer(struct engine *e, struct ctl_client *c, const struct ctl_request *req);
+void engine_fence_confirm(struct engine *e, struct ctl_client *c, const struct ctl_request *req, const char *by);
+void engine_fence_status(struct engine *e, struct ctl_client *c);
+void engine_fence_check(struct engine *e, struct ctl_client *c);
+void engine_fence_gone(struct engine *e, struct ctl_client *c);
+
+/* engine_liveness.c */
+int engine_liveness_open(struct engine *e, struct err *err);
+void engine_liveness_close(struct engine *e);
+void engine_liveness_peer_up(struct engine *e, const struct peer_intro *intro);
+void engine_liveness_get(struct engine *e, struct peer_life *out);
+json_t *engine_liveness_json(struct engine *e);
+
+/* engine_beat.c */
+int engine_beat_open(struct engine *e, struct err *err);
+void engine_beat_close(struct engine *e);
+const char *engine_beat_dog(const struct engine *e); /* what guards this node: "armed", ..., "absent" */
 
 /* engine_json.c: new references */
 json_t *engine_status_json(struct engine *e);
