@@ -190,6 +190,20 @@ static int64_t wall_us(void)
 	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
 }
 
+/* Who switched what, for tests: "TIME-US VERB NODE STATE-BEFORE BY". */
+static void log_power(const struct client *c, const char *verb, const struct sup_node *n)
+{
+	struct sockaddr_in sa = { 0 };
+	socklen_t len = sizeof(sa);
+	char by[INET_ADDRSTRLEN] = "lab";
+
+	if (c->power && !getpeername(c->fd, (struct sockaddr *)&sa, &len))
+		inet_ntop(AF_INET, &sa.sin_addr, by, sizeof(by));
+	printf("%lld %s %s %s%s %s\n", (long long)wall_us(), verb, n->name, sup_state_name(n->state),
+	       n->paused ? "-paused" : "", by);
+	fflush(stdout);
+}
+
 static void request(struct client *c)
 {
 	char verb[16] = "", name[32] = "", err[300] = "", buf[400];
@@ -220,6 +234,8 @@ static void request(struct client *c)
 		reply(c, buf);
 		return;
 	}
+	if (!strcmp(verb, "on") || !strcmp(verb, "off") || !strcmp(verb, "reboot"))
+		log_power(c, verb, n);
 	if (!strcmp(verb, "on")) {
 		rc = c->power && n->pid ? 0 : sup_node_on(n, err, sizeof(err));
 	} else if (!strcmp(verb, "off")) {

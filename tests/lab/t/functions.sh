@@ -193,6 +193,16 @@ make_active() {
 	[ "$(active)" = "$1" ] || die "$1 did not become active"
 }
 
+# Whether nasd takes over by itself, for as long as this test runs.
+with_trigger() { # manual|heartbeat
+	local was
+	was=$(cat "$LAB_STATE/trigger")
+	[ "$was" != "$1" ] || return 0
+	at_end "lab trigger $was"
+	lab trigger "$1" || die "the trigger cannot be changed to $1"
+	wait_until 40 is_ready || die "not ready with trigger = $1: $(show_pair)"
+}
+
 # Whether a planned move takes the clients' state along: auto or off, on both nodes.
 # A server is what it was started as: two moves renew both.
 migrate_state() { # auto|off
@@ -244,7 +254,7 @@ sampler_text() {
 	now() { local us=$((${EPOCHREALTIME/[.,]/} + off)); now=${us:0:-6}.${us: -6}; }
 	off=0 n=0
 	while :; do
-		((n++ % 200)) || ask_time
+		((n++ % 200)) || { ask_time; echo "$off" >/lab/clock; }
 		now
 		p=0 m=0 a=0 t=$now
 		mapfile -t l </proc/drbd; case ${l[*]} in *ro:Primary/*) p=1 ;; esac
@@ -258,17 +268,25 @@ sampler_text() {
 	END
 }
 
+# Again, too, on a node that was off.
+sampler_on() { # NODE
+	# shellcheck disable=SC2016
+	on "$1" sh -c 'rm -f /run/sampler.fifo; mkfifo /run/sampler.fifo
+		setsid bash /lab/sampler </dev/null >>/lab/samples 2>/dev/null & echo $! >/run/sampler.pid'
+}
+
 sampler_start() {
 	local n
 	for n in $NODES; do
 		sampler_text >"$LAB_STATE/node/$n/sampler"
 		: >"$LAB_STATE/node/$n/samples"
-		# shellcheck disable=SC2016
-		on "$n" sh -c 'rm -f /run/sampler.fifo; mkfifo /run/sampler.fifo
-			setsid bash /lab/sampler </dev/null >>/lab/samples 2>/dev/null & echo $! >/run/sampler.pid'
+		sampler_on "$n"
 	done
 	at_end sampler_stop
 }
+
+# A time (us) of the node's clock as this machine's, by the sampler's last comparison.
+host_us() { echo $(($2 + $(cat "$LAB_STATE/node/$1/clock"))); } # NODE WALL-US
 
 sampler_stop() {
 	local n

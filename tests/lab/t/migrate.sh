@@ -67,7 +67,7 @@ figures() {
 		note "$(percentiles "$w, gaps otherwise" ms <"$t_tmp/noise.$w")"
 	done
 	note "$(history_of nas1 | jq -r '.[] | .freeze_us / 1000 | floor' | percentiles "nasd's own freeze" ms)"
-	table_of_steps
+	table_of_steps switchover
 	note "figures of the guest: $(percentiles "gap" ms <"$t_tmp/gaps.guest")"
 }
 

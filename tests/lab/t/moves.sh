@@ -25,6 +25,14 @@ writers_end() {
 	check "the client: no error, no bad block, no lost lock" lab guest probe stop client
 }
 
+writers_say() {
+	local w
+	for w in guest client; do
+		grep '^{"ev":"summary"' "$(guest_log $w)" | tail -n 1 |
+			jq -r '"      \(.name): \(.acked) writes acknowledged, \(.reads) reads verified, errors \(.write_errors + .read_errors), bad \(.bad_blocks), lock \(.lock // "none" | tostring)"'
+	done
+}
+
 # The first switchover of this test has an epoch above this one.
 moves_begin() {
 	wait_until 40 is_ready || die "not ready: $(show_pair)"
@@ -60,9 +68,10 @@ dead_sockets() {
 }
 no_dead_sockets() { ! dead_sockets; }
 
-# Per switchover of this test, oldest first: its entry on one node.
-history_of() { # NODE
-	jq -c --argjson first "$first_epoch" 'select(.kind == "switchover" and .epoch > $first)' \
+# Per move of this test, oldest first: its entry on one node.
+history_of() { # NODE [KIND]
+	jq -c --argjson first "$first_epoch" --arg kind "${2:-switchover}" \
+		'select(.kind == $kind and .epoch > $first)' \
 		"$LAB_STATE/node/$1/var/history.jsonl" | jq -sc 'group_by(.epoch) | map(last) | sort_by(.epoch)'
 }
 
@@ -93,9 +102,9 @@ other_gaps() { # NAME
 			"$t_tmp/moves" -
 }
 
-table_of_steps() {
-	history_of nas1 >"$t_tmp/h1"
-	history_of nas2 >"$t_tmp/h2"
+table_of_steps() { # KIND
+	history_of nas1 "$1" >"$t_tmp/h1"
+	history_of nas2 "$1" >"$t_tmp/h2"
 	# Each node's steps from its own history.
 	jq -rs --arg order "$(ctl nas1 plan --json | jq -r '[.steps[].name] | join(" ")')" '
 		def pick(p): sort | .[(length - 1) * p | floor];

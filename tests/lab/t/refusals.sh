@@ -235,6 +235,8 @@ all="nobody_there peer_down peer_cut disk_detached drbd_disconnected resync_runn
 [ $# -gt 0 ] || set -- $all
 requires jq awk
 lab_begin
+# It ends services and cuts networks on purpose: who is off is not the question here.
+with_trigger manual
 sampler_start
 probe_begin client vnode2 --lock 0-99
 since=$EPOCHREALTIME

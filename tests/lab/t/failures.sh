@@ -1,0 +1,86 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# What tests share in which a node fails and the other takes over. For tests that
+# have sourced functions.sh and moves.sh. A round is
+#
+#   round_begin              victim: the active node; heir: the other one
+#   lab crash "$victim"      or another failure
+#   await "$HANG" "..." taken_over
+#   revive "$victim"
+#
+# shellcheck disable=SC2154,SC2034
+
+# No time that is asserted: after this long, something hangs.
+HANG=90
+failures_since=$(wall_us)
+
+round_begin() {
+	wait_until "$HANG" is_ready || { fail "the pair is ready" "$(show_pair)"; return 1; }
+	victim=$(active) heir=$(other "$victim")
+	epoch_before=$(epoch)
+	round_from=$(wall_us)
+}
+
+# Asks the heir alone: who asks a node that hangs waits for it.
+heir_says() { ctl "$heir" status --json --timeout 3 | jq -e "$1" >/dev/null; }
+taken_over() { heir_says ".groups[0] | .state == \"active\" and .epoch > $epoch_before"; }
+still_standby() { heir_says ".groups[0] | .state == \"standby\" and .epoch == $epoch_before"; }
+
+# What nasd says of fencing, for people and for tests.
+fence_story() { ctl "$1" fence status; }
+fence_says() { ctl "$1" fence status --json | jq -e "$2" >/dev/null; } # NODE FILTER
+
+# Power on; true when it has resynced and stands by.
+revive() { # NODE
+	lab boot "$1" && sampler_on "$1" && wait_until "$HANG" is_ready
+}
+
+# A node that came back, or was never off.
+is_on() { lab status | grep -q "^$1  *ready"; }
+
+# What the power switch did since the test began: "TIME-US VERB NODE STATE BY".
+power_log() {
+	awk -v since="${1:-$failures_since}" 'NF == 5 && $1 >= since && $2 ~ /^(off|on|reboot)$/' "$LAB_STATE/sup.log"
+}
+
+# By whom NODE was fenced since TIME-US; and how many nodes were that ran.
+fenced_by() { power_log "$2" | awk -v n="$1" '$3 == n && $2 == "off" && $5 != "lab" { print $5; exit }'; }
+fences_of_living() { power_log | awk '$2 != "on" && $4 == "ready" && $5 != "lab"' | wc -l; }
+
+# Kept for table_of_parts: when it failed, when the switch was asked, the guest's gap.
+round_end() {
+	local off
+	off=$(power_log "$round_from" | awk -v n="$victim" '$3 == n && $2 == "off" && $5 != "lab" { print $1; exit }')
+	echo "$round_from $(wall_us) $(wall_us)" >>"$t_tmp/moves"
+	echo "$heir $(ctl "$heir" status --json | jq '.groups[0].epoch') ${failed_at:-$round_from} ${off:-0} $(gap_between guest "$round_from" "$(wall_us)")" >>"$t_tmp/rounds"
+}
+
+# "NAME MS" of each part of each takeover: from the failure to the end of the guest's gap.
+parts() {
+	local node epoch failed off gap entry began
+	while read -r node epoch failed off gap; do
+		entry=$(jq -c --argjson e "$epoch" 'select(.kind == "takeover" and .epoch == $e)' \
+			"$LAB_STATE/node/$node/var/history.jsonl" | tail -n 1)
+		[ -n "$entry" ] || continue
+		began=$(date -d "$(jq -r .began <<<"$entry")" +%s%6N)
+		began=$(host_us "$node" "$began")
+		jq -r --argjson began "$began" --argjson failed "$failed" --argjson off "$off" --argjson gap "$gap" '
+			def ms: . / 1000;
+			(.steps | map(select(.stage != "confirm" and .name != "rewarm"))) as $s |
+			($s[0].start_us + $began) as $first | ($s | map(.start_us + .duration_us) | max + $began) as $end |
+			(if $off > 0 then "noticed \($off - $failed | ms)", "fenced \($first - $off | ms)"
+				else "noticed \($first - $failed | ms)" end),
+			($s | group_by(.name)[] | "\(.[0].name) \(map(.duration_us) | add | ms)"),
+			"served \($end - $failed | ms)", "clients \($gap - ($end - $failed | ms))", "guest \($gap)"' <<<"$entry"
+	done <"$t_tmp/rounds"
+}
+
+# noticed: silence and delay, up to the switch being asked; fenced: up to the first
+# row; clients: from the last row to the guest's next write (reconnect and reclaim).
+table_of_parts() {
+	local name
+	parts >"$t_tmp/parts"
+	for name in noticed fenced drbd-primary mount export address-add announce served clients guest; do
+		note "$(sed -n "s/^$name \([-0-9]*\).*/\1/p" "$t_tmp/parts" | percentiles "part: $name" ms)"
+	done
+}
