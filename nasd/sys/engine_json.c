@@ -154,10 +154,11 @@ json_t *engine_status_json(struct engine *e)
 
 	for (size_t i = 0; i < e->n_groups; i++)
 		json_array_append_new(groups, group_json(&e->groups[i]));
-	return json_pack("{s:s, s:s, s:s, s:s, s:I, s:s, s:o, s:o}", "node", e->node_names[e->spec.self],
+	return json_pack("{s:s, s:s, s:s, s:s, s:I, s:s, s:o, s:o, s:o}", "node", e->node_names[e->spec.self],
 			 "version", NASD_VERSION, "cluster", e->conf->cluster.name, "config_hash", e->conf->hash,
 			 "uptime_s", (json_int_t)((engine_now_us() - e->started_us) / 1000000), "trigger",
-			 conf_trigger_name(e->conf->cluster.trigger), "peer", peer_json(e), "groups", groups);
+			 conf_trigger_name(e->conf->cluster.trigger), "peer", peer_json(e), "liveness",
+			 engine_liveness_json(e), "groups", groups);
 }
 
 json_t *engine_plan_json(void)

@@ -345,6 +345,11 @@ void peer_link_free(struct peer_link *l)
 	free(l);
 }
 
+int64_t peer_link_heard_us(const struct peer_link *l)
+{
+	return l->last_heard_us;
+}
+
 const struct peer_intro *peer_link_own_intro(const struct peer_link *l)
 {
 	return &l->own;

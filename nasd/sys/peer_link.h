@@ -57,6 +57,9 @@ int peer_link_send(struct peer_link *link, const struct peer_msg *msg);
 
 bool peer_link_is_up(const struct peer_link *link);
 
+/* When anything came over the link last, monotonic; 0: never. */
+int64_t peer_link_heard_us(const struct peer_link *link);
+
 /* How we introduce ourselves; as long as the link lives. */
 const struct peer_intro *peer_link_own_intro(const struct peer_link *link);
 

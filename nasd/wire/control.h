@@ -33,6 +33,7 @@
  *
  * status: {"node","version","cluster","config_hash","uptime_s","trigger",
  *   "peer":{"node","connected","address","since","rtt_us","version","config_same","last_heard_ms"},
+ *   "liveness":liveness,
  *   "groups":[{"name","state","owner","epoch","detail","transaction":null|{"kind","epoch",
  *     "source","target","stage","step","elapsed_ms"},"local":facts,"peer":facts|null,
  *     "clients":[{"address","port","local"}],"client_records":n,"replicated":n,
@@ -49,8 +50,13 @@
  *     "agent","said":"off|on|failed|unknown|timeout|","text","verified":bool}...],
  *   "watchdog":"none|closed|armed|kept|starving|failed|absent",
  *   "questions":[{"resource","since"}...],   (of DRBD's handler, not answered yet)
- *   "liveness":{"silent":bool,"heard_ms":n|null,"pauses":n,
- *     "paths":[{"name":"10.77.2.11","heard_ms":n|null,"peer_heard_ms":n|null}...]}}
+ *   "liveness":liveness}
+ * liveness: {"silent":bool,"node_answers":bool,"heard_ms":n|null,"pauses":n,"paused_ms":n|null,
+ *   "longest_pause_ms":n,"boot_id":of the peer,"paths":[{"name":"10.77.2.11","silent":bool,
+ *   "heard_ms":n|null,"peer_heard_ms":n|null,"own_address","open":bool,"sent","received",
+ *   "send_errors"}...,{"name":"link","silent","heard_ms"}],"dropped":{"mac":n,...}}
+ *   All ms are how long ago; peer_heard_ms: when the peer heard us there, as it says. paused_ms:
+ *   the end of this node's own last pause. dropped: datagrams, by reason (wire/pulse_msg.h).
  */
 #ifndef NASD_WIRE_CONTROL_H
 #define NASD_WIRE_CONTROL_H
