@@ -94,7 +94,12 @@ static void judge_fencing(struct judge *j, int node, const struct facts *a)
 		     "DRBD's fencing policy is %s: a node that loses its peer would write on while the other takes over", policy);
 }
 
-static void judge_drbd(struct judge *j, int node, const struct facts *a)
+static bool disk_is_gone(const struct facts *a)
+{
+	return !strcmp(a->drbd_disk, "Diskless") || !strcmp(a->drbd_disk, "Failed");
+}
+
+static void judge_drbd(struct judge *j, int node, const struct facts *a, bool is_source)
 {
 	struct finding *f;
 
@@ -110,15 +115,17 @@ static void judge_drbd(struct judge *j, int node, const struct facts *a)
 		     a->drbd_cstate);
 	if (!a->drbd_known)
 		return; /* nothing more can be said */
-	f = add(j, "drbd-uptodate", node, "disk %s", a->drbd_disk);
-	if (strcmp(a->drbd_disk, "UpToDate"))
-		fail(f, !strcmp(a->drbd_disk, "Diskless") ? "attach its disk, then let DRBD resync it: drbdadm attach" :
-						 "let DRBD resync this node first: drbdadm status", "its disk is %s, not UpToDate",
-		     a->drbd_disk[0] ? a->drbd_disk : "unknown");
 	f = add(j, "drbd-io", node, "I/O runs");
 	if (a->drbd_suspended)
 		fail(f, "drbdadm resume-io, after finding out why it was suspended", "DRBD has suspended I/O");
 	judge_fencing(j, node, a);
+	f = add(j, "drbd-uptodate", node, "disk %s", a->drbd_disk);
+	if (is_source && disk_is_gone(a))
+		return; /* a reason to move, not to stay; the target's disk is judged as ever */
+	if (strcmp(a->drbd_disk, "UpToDate"))
+		fail(f, !strcmp(a->drbd_disk, "Diskless") ? "attach its disk, then let DRBD resync it: drbdadm attach" :
+						 "let DRBD resync this node first: drbdadm status", "its disk is %s, not UpToDate",
+		     a->drbd_disk[0] ? a->drbd_disk : "unknown");
 }
 
 static void judge_fs(struct judge *j, int node, const struct facts *a, bool is_source)
@@ -210,7 +217,7 @@ size_t checks_judge(const struct check_input *in, struct finding *out)
 			     in->node_names[node]);
 			continue;
 		}
-		judge_drbd(&j, node, a);
+		judge_drbd(&j, node, a, k == 0);
 		judge_fs(&j, node, a, k == 0);
 		judge_server(&j, node, a, k == 0);
 		judge_state(&j, node, a);

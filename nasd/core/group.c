@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { REWRITE_US = 1000000 };
+enum { REWRITE_US = 1000000, LEAVE_AGAIN_US = 60000000 };
 
 const char *group_state_name(enum group_state s)
 {
@@ -245,11 +245,49 @@ void group_journaled(struct group_core *g, int64_t now, const struct journal_rec
 	}
 }
 
+static const char *missing_address(const struct facts *f)
+{
+	for (unsigned i = 0; i < f->n_addresses && i < GROUP_ADDRS_MAX; i++)
+		if (!f->addresses[i].present && f->addresses[i].link_up)
+			return f->addresses[i].text;
+	return NULL;
+}
+
+/* Everything else of the service is in place, and stays untouched. */
+static void put_address_back(struct group_core *g, int64_t now, const char *address)
+{
+	char why[120];
+
+	snprintf(why, sizeof(why), "%s was taken away by somebody; putting it back", address);
+	group_begin_log(g, now, SWITCH_RESUME, g->j.epoch, NODE_NONE, g->cfg.self, "nasd: address gone");
+	activate(g, now, true, why);
+}
+
+/* The node serves on from its peer's disk: it had better be the other way round. */
+static void leave_bad_disk(struct group_core *g, int64_t now, const struct facts *f)
+{
+	struct group_request r = { .kind = REQUEST_SWITCHOVER, .target = group_peer_index(g) };
+
+	if (!g->cfg.takes_over || !g->peer_up || !g->peer.epoch || strcmp(f->drbd_peer_disk, "UpToDate") != 0 ||
+	    (strcmp(f->drbd_disk, "Diskless") != 0 && strcmp(f->drbd_disk, "Failed") != 0) ||
+	    g->req_open || g->gather.active || now < g->leave_at)
+		return;
+	g->leave_at = now + LEAVE_AGAIN_US;
+	snprintf(r.by, sizeof(r.by), "nasd: the disk of %s has failed", group_node_name(g, g->cfg.self));
+	group_request(g, now, &r);
+}
+
 /* The standby's server is repaired long before it is needed. */
 static void monitored(struct group_core *g, int64_t now, const struct facts *f)
 {
+	const char *address = missing_address(f);
+
 	if (g->state == GS_ACTIVE && f->server == SERVER_DOWN)
 		group_server_died(g, now, "ganesha has died; starting it again in place");
+	else if (g->state == GS_ACTIVE && address && g->prog.purpose == PURPOSE_NONE)
+		put_address_back(g, now, address);
+	else if (g->state == GS_ACTIVE && g->prog.purpose == PURPOSE_NONE)
+		leave_bad_disk(g, now, f);
 	else if (g->state == GS_STANDBY && g->prog.purpose == PURPOSE_NONE && f->server == SERVER_DOWN && !f->mounted)
 		program_start(g, now, PURPOSE_REWARM, program_rewarm, true);
 }

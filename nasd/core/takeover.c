@@ -81,6 +81,9 @@ static const char *unfit(const struct group_core *g)
 		return "looking at this node first";
 	if (!f->drbd_known)
 		return "DRBD cannot be asked here";
+	/* else the other may have written on alone before it died */
+	if (strcmp(f->drbd_fencing, "resource-and-stonith") != 0)
+		return "DRBD's fencing policy is not resource-and-stonith: the newest writes may be missing here";
 	if (strcmp(f->drbd_disk, "UpToDate") != 0)
 		return "this node's copy of the data is not known to be the newest";
 	return NULL;

@@ -257,7 +257,9 @@ static void reply(struct sim *s, int node, const struct action *a)
 
 	sim_say(s, node, "reply %llu: %s %s", (unsigned long long)a->u.reply.id, a->u.reply.ok ? "ok" : "no",
 		a->u.reply.err.msg);
-	if (!a->u.reply.id || a->u.reply.id > s->n_replies) {
+	if (!a->u.reply.id)
+		return; /* nasd asked itself */
+	if (a->u.reply.id > s->n_replies) {
 		sim_broken(s, "node %d answers request %llu, which nobody made", node, (unsigned long long)a->u.reply.id);
 		return;
 	}
