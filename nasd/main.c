@@ -19,6 +19,7 @@
 #include "engine.h"
 #include "log.h"
 #include "logsink.h"
+#include "realtime.h"
 
 struct options {
 	const char *config, *node, *state_dir, *run_dir, *log_dir;
@@ -153,6 +154,7 @@ static int serve(const struct options *o, const struct conf *conf, int self, str
 		return err_set(err, ERR_SYSTEM, -ret, "sd-event", "no event loop");
 	sd_event_add_signal(event, NULL, SIGTERM, NULL, NULL);
 	sd_event_add_signal(event, NULL, SIGINT, NULL, NULL);
+	realtime_begin();
 	engine = engine_new(event, &spec, err);
 	if (!engine) {
 		sd_event_unref(event);

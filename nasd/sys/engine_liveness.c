@@ -35,7 +35,7 @@ struct engine_liveness {
 	sd_event_source *timer;
 	bool begun;               /* the loop runs */
 	char boot_id[BOOT_ID_LEN];
-	int64_t since_us;         /* paths are expected to work since: the first introduction */
+	int64_t since_us;         /* paths are expected to work since: introduced, or heard again; 0: not yet */
 	bool silent, node_answers; /* as told last */
 	int64_t silent_us;        /* last heard before the present silence */
 	bool said[PULSE_PATHS_MAX]; /* that this path alone is silent */
@@ -160,6 +160,8 @@ static void update(struct engine_liveness *v, int64_t now, bool paused)
 		say_silence(v, now);
 	if (silent && !was)
 		v->silent_us = liveness_heard_us(&v->life);
+	else if (was && !silent && v->since_us)
+		v->since_us = now; /* the other paths have time to follow */
 	v->node_answers = node_answers(v, now);
 	if (v->node_answers && !answered)
 		log_warn("nasd does not run on %s, but the node does: it refuses our heartbeats", peer_of(v));
@@ -261,8 +263,7 @@ void engine_liveness_peer_up(struct engine *e, const struct peer_intro *intro)
 	snprintf(v->boot_id, sizeof(v->boot_id), "%s", intro->boot_id);
 	if (pulse_keys(v->pulse, peer_link_own_intro(e->link), intro) < 0)
 		log_err("the introduction of %s has no pulse key: heartbeats by the link only", peer_of(v));
-	if (!v->since_us)
-		v->since_us = now;
+	v->since_us = now;
 	hear_link(v);
 	update(v, now, true);
 }
