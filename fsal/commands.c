@@ -8,9 +8,11 @@
 #include "discover.h"
 #include "dump.h"
 #include "fds.h"
+#include "grace.h"
 #include "hooks.h"
 #include "load.h"
 #include "msg.h"
+#include "records.h"
 #include "warm.h"
 
 enum { TICK_MS = 50, LOAD_GATE_US = 600 * 1000000, SETTLE_US = 50000, ROOM_FDS = 16384, HEAP_WARM = 4 << 20 };
@@ -25,6 +27,7 @@ static struct {
 	const char *in;          /* the body of the request, */
 	size_t in_len;
 	bool spoiled;            /* a load failed half-way */
+	bool listen;             /* the request was for records */
 } commands;
 
 void commands_load(void)
@@ -51,7 +54,9 @@ void commands_started(void)
 
 int commands_tick(void)
 {
-	return commands.ready && hooks_tick() ? TICK_MS : -1;
+	int ms = commands.state_ready ? grace_tick(&commands.parts) : -1;
+
+	return commands.ready && hooks_tick() ? TICK_MS : ms;
 }
 
 /* ---- each of these fills fields, or fails */
@@ -68,6 +73,21 @@ static int can_load(struct fault *fault)
 	if (s.state == GATE_COMMITTED || s.released)
 		return fault_set(fault, EBUSY, "the gate is committed, or the filesystem is released");
 	return load_possible(&commands.parts, fault);
+}
+
+static void say_records(json_t *fields)
+{
+	struct records_status s;
+
+	records_status(&s);
+	json_object_set_new(fields, "record_wait_ms", json_integer(s.wait_us / 1000));
+	json_object_set_new(fields, "records_heard", json_boolean(s.listener));
+	json_object_set_new(fields, "records_held", json_integer((json_int_t)s.waiting));
+	json_object_set_new(fields, "records_kept", json_integer((json_int_t)s.ended[HOLD_KEPT]));
+	json_object_set_new(fields, "records_alone", json_integer((json_int_t)s.ended[HOLD_ALONE]));
+	json_object_set_new(fields, "records_expired", json_integer((json_int_t)s.ended[HOLD_EXPIRED]));
+	json_object_set_new(fields, "record_us", json_integer(s.took_us));
+	json_object_set_new(fields, "record_longest_us", json_integer(s.longest_us));
 }
 
 static int run_status(const struct msg_request *req, json_t *fields, struct fault *fault)
@@ -102,6 +122,8 @@ static int run_status(const struct msg_request *req, json_t *fields, struct faul
 	json_object_set_new(fields, "in_grace", json_boolean(in_grace));
 	json_object_set_new(fields, "lifted_count", json_integer((json_int_t)s.lifted_count));
 	json_object_set_new(fields, "lift_us", json_integer(s.lift_us));
+	json_object_set_new(fields, "given_up_count", json_integer((json_int_t)grace_given_up()));
+	say_records(fields);
 	json_object_set_new(fields, "epoch", json_integer((json_int_t)nfs_ServerEpoch));
 	json_object_set_new(fields, "can_load", json_boolean(can_load(&why_not) == 0));
 	json_object_set_new(fields, "load_reason", json_string(why_not.text));
@@ -298,6 +320,7 @@ static int run_grace_start(const struct msg_request *req, json_t *fields, struct
 {
 	int ret = admin_grace_start(req->node_id, fault);
 
+	grace_begins();
 	return ret == 0 ? say_grace(fields, fault) : ret;
 }
 
@@ -306,6 +329,25 @@ static int run_grace_lift(const struct msg_request *req, json_t *fields, struct 
 	(void)req;
 	admin_grace_lift();
 	return say_grace(fields, fault);
+}
+
+static int run_records(const struct msg_request *req, json_t *fields, struct fault *fault)
+{
+	struct records_status s;
+
+	(void)req;
+	records_status(&s);
+	if (!s.wait_us)
+		return fault_set(fault, ENOTSUP, "no answer is held here: Record_Wait is 0");
+	json_object_set_new(fields, "record_wait_ms", json_integer(s.wait_us / 1000));
+	commands.listen = true;
+	return 0;
+}
+
+static int run_record_word(const struct msg_request *req, json_t *fields, struct fault *fault)
+{
+	(void)req, (void)fields;
+	return fault_set(fault, EPERM, "only on a connection that has asked for records");
 }
 
 static int (*const functions[MSG_OP_COUNT])(const struct msg_request *, json_t *, struct fault *) = {
@@ -322,6 +364,9 @@ static int (*const functions[MSG_OP_COUNT])(const struct msg_request *, json_t *
 	[MSG_EXPORT_REMOVE] = run_export_remove,
 	[MSG_GRACE_START] = run_grace_start,
 	[MSG_GRACE_LIFT] = run_grace_lift,
+	[MSG_RECORDS] = run_records,
+	[MSG_RECORD_KEPT] = run_record_word,
+	[MSG_RECORD_ALONE] = run_record_word,
 };
 
 size_t commands_body(const char *line, size_t len)
@@ -352,6 +397,7 @@ void commands_run(const char *line, size_t len, const char *body, size_t body_le
 	int ret = fields ? msg_parse(line, len, &req, &fault) : fault_set(&fault, ENOMEM, "out of memory");
 
 	commands.body = (struct state_text){0};
+	commands.listen = false;
 	commands.in = body;
 	commands.in_len = body_len;
 	if (ret == 0 && req.op != MSG_STATUS && !commands.ready)
@@ -370,4 +416,5 @@ void commands_run(const char *line, size_t len, const char *body, size_t body_le
 	out->line = msg_answer(fields, ret < 0 ? &fault : NULL);
 	out->body = commands.body.text;
 	out->body_len = commands.body.len;
+	out->records = commands.listen;
 }

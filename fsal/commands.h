@@ -3,6 +3,7 @@
 #ifndef FSAL_COMMANDS_H
 #define FSAL_COMMANDS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /*
@@ -17,6 +18,7 @@ struct commands_answer {
 	char *line;      /* to be freed; NULL: no memory */
 	char *body;      /* to be freed; NULL: none */
 	size_t body_len;
+	bool records;    /* the connection is one for records.h from here on */
 };
 
 /* How many bytes of body follow that line; 0: none, or it is no request. */

@@ -94,3 +94,16 @@ void conns_unsent(size_t *connections, uint64_t *bytes)
 		}
 	pthread_mutex_unlock(&conns.lock);
 }
+
+void conns_each(void (*fn)(const struct sockaddr_storage *peer, void *data), void *data)
+{
+	pthread_mutex_lock(&conns.lock);
+	for (size_t i = 0; i < conns.n_bytes * 8; i++) {
+		struct sockaddr_storage peer;
+		socklen_t size = sizeof(peer);
+
+		if (conns.bits[i / 8] & 1U << (i % 8) && getpeername((int)i, (struct sockaddr *)&peer, &size) == 0)
+			fn(&peer, data);
+	}
+	pthread_mutex_unlock(&conns.lock);
+}

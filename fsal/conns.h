@@ -10,6 +10,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
 void conns_add(int fd);
 size_t conns_count(void);
@@ -20,5 +21,8 @@ size_t conns_count(void);
  * while it is on, other threads' reads of that socket fail with EPERM.)
  */
 void conns_unsent(size_t *connections, uint64_t *bytes);
+
+/* Calls fn for each connection that stands, with the client's address. */
+void conns_each(void (*fn)(const struct sockaddr_storage *peer, void *data), void *data);
 
 #endif

@@ -11,6 +11,7 @@
 #include "admin.h"
 #include "clock.h"
 #include "conns.h"
+#include "records.h"
 
 enum { DRAIN_POLL_US = 50 };
 
@@ -115,6 +116,19 @@ static enum nfs_req_result refuse(nfs_opnum4 opcode, struct nfs_resop4 *res)
 	return NFS_REQ_ERROR;
 }
 
+/* The operation itself; a client that it makes known is answered when its record is
+ * safe. What a load replays is no request. */
+static enum nfs_req_result run_op(struct nfs_argop4 *op, compound_data_t *data, struct nfs_resop4 *res)
+{
+	bool request = current_request == data->req;
+	nfs_opnum4 opcode = data->opcode;
+	enum nfs_req_result ret = hooks.original[opcode](op, data, res);
+
+	if (opcode != NFS4_OP_CREATE_SESSION || ret != NFS_REQ_OK || !request)
+		return ret;
+	return records_hold(op->nfs_argop4_u.opcreate_session.csa_clientid, data->req, ret);
+}
+
 /* When it is held, the request belongs to who opens the gate: hands off. */
 static enum nfs_req_result gate_op(struct nfs_argop4 *op, compound_data_t *data,
 				   struct nfs_resop4 *res)
@@ -123,10 +137,13 @@ static enum nfs_req_result gate_op(struct nfs_argop4 *op, compound_data_t *data,
 	struct svc_req *req = data->req;
 	bool counted = current_request == req, go_on = true;
 	svc_req_fun_t none = NULL;
+	enum nfs_req_result done;
 	int ret = 0;
 
+	if (opcode == NFS4_OP_CREATE_SESSION && records_resumed(req, &done))
+		return done;
 	if (data->oppos > 0)
-		return hooks.original[opcode](op, data, res);
+		return run_op(op, data, res);
 	if (req->rq_resume_cb != resume_counted) {
 		atomic_compare_exchange_strong(&hooks.resume, &none, req->rq_resume_cb);
 		req->rq_resume_cb = resume_counted;
@@ -147,7 +164,7 @@ static enum nfs_req_result gate_op(struct nfs_argop4 *op, compound_data_t *data,
 		svc_resume(req);
 		return NFS_REQ_ASYNC_WAIT;
 	}
-	return ret < 0 ? refuse(opcode, res) : hooks.original[opcode](op, data, res);
+	return ret < 0 ? refuse(opcode, res) : run_op(op, data, res);
 }
 
 /*

@@ -17,6 +17,8 @@
 #include <FSAL/fsal_commonlib.h>
 #include <FSAL/fsal_config.h>
 #include <FSAL/fsal_init.h>
+#include "grace.h"
+#include "records.h"
 #include "server.h"
 #include "verifier.h"
 
@@ -26,10 +28,14 @@ static struct fsal_module module;
 
 struct nasd_params {
 	char *socket;
+	uint32_t record_wait;  /* ms; 0: no answer is held */
+	uint32_t reclaim_wait; /* ms; 0: nobody is given up */
 };
 
 static struct config_item nasd_items[] = {
 	CONF_MAND_PATH("Socket", 1, MAXPATHLEN, NULL, nasd_params, socket),
+	CONF_ITEM_UI32("Record_Wait", 0, 60000, 0, nasd_params, record_wait),
+	CONF_ITEM_UI32("Reclaim_Wait", 0, 600000, 0, nasd_params, reclaim_wait),
 	CONFIG_EOL
 };
 
@@ -57,7 +63,9 @@ static fsal_status_t init_config(struct fsal_module *self, config_file_t config,
 		LogCrit(COMPONENT_FSAL, "NASD: the block NASD with its Socket is missing");
 		return fsalstat(ERR_FSAL_INVAL, 0);
 	}
-	if (verifier_init(&fault) < 0 || server_start(params.socket, &fault) < 0) {
+	grace_configure(params.reclaim_wait * 1000LL);
+	if (verifier_init(&fault) < 0 || records_start(params.record_wait * 1000LL, &fault) < 0 ||
+	    server_start(params.socket, &fault) < 0) {
 		LogCrit(COMPONENT_FSAL, "NASD: %s", fault.text);
 		return fsalstat(ERR_FSAL_SERVERFAULT, fault.errnum);
 	}

@@ -12,6 +12,7 @@ enum {
 	F_NODE = 1 << 3,
 	F_PATH = 1 << 4,
 	F_BYTES = 1 << 5,
+	F_RECORD = 1 << 6,
 };
 
 static const struct op_row {
@@ -31,6 +32,9 @@ static const struct op_row {
 	[MSG_EXPORT_REMOVE] = {"export-remove", F_ID},
 	[MSG_GRACE_START] = {"grace-start", F_NODE},
 	[MSG_GRACE_LIFT] = {"grace-lift", 0},
+	[MSG_RECORDS] = {"records", 0},
+	[MSG_RECORD_KEPT] = {"record-kept", F_RECORD},
+	[MSG_RECORD_ALONE] = {"record-alone", F_RECORD},
 };
 
 static const struct number_row {
@@ -43,6 +47,7 @@ static const struct number_row {
 	{"id", F_ID, 1, 65535},
 	{"node_id", F_NODE, 0, 65535},
 	{"bytes", F_BYTES, 1, MSG_BODY_MAX},
+	{"record", F_RECORD, 1, INT64_MAX},
 };
 
 const char *msg_op_name(enum msg_op op)
@@ -74,6 +79,8 @@ static void put_number(struct msg_request *out, unsigned field, json_int_t value
 		out->id = (unsigned)value;
 	else if (field == F_BYTES)
 		out->bytes = (size_t)value;
+	else if (field == F_RECORD)
+		out->record = (uint64_t)value;
 	else
 		out->node_id = (unsigned)value;
 }
@@ -153,14 +160,12 @@ static json_t *fault_object(const struct fault *fault)
 	return json_pack("{sisbsiss}", "v", MSG_VERSION, "ok", 0, "errno", fault->errnum, "error", text);
 }
 
-char *msg_answer(json_t *fields, const struct fault *fault)
+/* With its newline; obj is taken over. */
+static char *line_of(json_t *obj)
 {
-	json_t *obj = fault ? fault_object(fault) : json_pack("{sisb}", "v", MSG_VERSION, "ok", 1);
-	char *text = NULL, *line = NULL;
+	char *text = obj ? json_dumps(obj, JSON_COMPACT) : NULL, *line = NULL;
 	size_t len;
 
-	if (obj && (!fields || json_object_update_missing(obj, fields) == 0))
-		text = json_dumps(obj, JSON_COMPACT);
 	if (text) {
 		len = strlen(text);
 		line = len + 1 < MSG_LINE_MAX ? malloc(len + 2) : NULL;
@@ -171,6 +176,22 @@ char *msg_answer(json_t *fields, const struct fault *fault)
 	}
 	free(text);
 	json_decref(obj);
-	json_decref(fields);
 	return line;
+}
+
+char *msg_answer(json_t *fields, const struct fault *fault)
+{
+	json_t *obj = fault ? fault_object(fault) : json_pack("{sisb}", "v", MSG_VERSION, "ok", 1);
+
+	if (obj && fields && json_object_update_missing(obj, fields) < 0) {
+		json_decref(obj);
+		obj = NULL;
+	}
+	json_decref(fields);
+	return line_of(obj);
+}
+
+char *msg_record(uint64_t id, const char *name)
+{
+	return line_of(json_pack("{sisIss}", "v", MSG_VERSION, "record", (json_int_t)id, "name", name));
 }

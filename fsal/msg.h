@@ -39,6 +39,9 @@ enum msg_op {
 	MSG_EXPORT_REMOVE, /* the export with that id */
 	MSG_GRACE_START,   /* take over the client records of node node_id */
 	MSG_GRACE_LIFT,    /* end the grace period if everybody has reclaimed */
+	MSG_RECORDS,       /* this connection is told of records, from its answer on */
+	MSG_RECORD_KEPT,   /* both nodes have that record; there, and without an answer */
+	MSG_RECORD_ALONE,  /* this node has it, and there is no other; likewise */
 	MSG_OP_COUNT
 };
 
@@ -48,6 +51,7 @@ struct msg_request {
 	unsigned id;             /* of an export */
 	unsigned node_id;
 	size_t bytes;            /* of the body that follows */
+	uint64_t record;
 	char path[MSG_PATH_MAX]; /* absolute */
 };
 
@@ -63,5 +67,9 @@ int msg_parse(const char *line, size_t len, struct msg_request *out, struct faul
  * NULL when there is no memory or it is too long.
  */
 char *msg_answer(json_t *fields, const struct fault *fault);
+
+/* A record to be told of: {"v":1,"record":7,"name":"..."}. As msg_answer; NULL also
+ * for a name that is no UTF-8. */
+char *msg_record(uint64_t id, const char *name);
 
 #endif

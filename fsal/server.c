@@ -16,6 +16,7 @@
 #include "commands.h"
 #include "ganesha_api.h"
 #include "msg.h"
+#include "records.h"
 
 enum { CLIENTS_MAX = 8, SEND_TIMEOUT_MS = 1000 };
 
@@ -55,7 +56,8 @@ static int open_listener(struct fault *fault)
 
 static void drop_client(struct client *c)
 {
-	close(c->fd);
+	if (c->fd >= 0)
+		close(c->fd);
 	free(c->body);
 	*c = (struct client){.fd = -1};
 }
@@ -92,7 +94,7 @@ static bool send_all(int fd, const char *text, size_t len)
 	return true;
 }
 
-/* Carries out a request. False: to be dropped. */
+/* Carries out a request. False: to be dropped, or gone. */
 static bool run_request(struct client *c, size_t len)
 {
 	struct commands_answer a;
@@ -105,6 +107,10 @@ static bool run_request(struct client *c, size_t len)
 	free(a.body);
 	free(c->body);
 	c->body = NULL;
+	if (sent && a.records && records_listen(c->fd, NULL) == 0) {
+		c->fd = -1; /* not ours any more */
+		return false;
+	}
 	return sent;
 }
 

@@ -157,6 +157,8 @@ struct conf_nfs {
 	uint64_t lease_us; /* whole seconds, as grace_us */
 	uint64_t grace_us;
 	struct conf_ip bind; /* family 0: all addresses */
+	uint64_t reclaim_wait_us; /* whole seconds; 0: as long as grace */
+	uint64_t record_wait_us;  /* 0: no answer waits for a record */
 	enum conf_migrate migrate; /* whether the clients' state moves with a switchover */
 };
 

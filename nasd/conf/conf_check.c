@@ -155,11 +155,30 @@ static int check_address(struct checker *k, size_t i, size_t j)
 	return 0;
 }
 
+enum { RECLAIM_WAIT_LEAST_US = 5000000 };
+
+/* A client tries to reconnect again after some seconds only. */
+static int check_reclaim_wait(struct checker *k, size_t i)
+{
+	const struct conf_nfs *n = &k->c->groups[i].nfs;
+	struct conf_place at = group_at(i, "nfs", "reclaim-wait");
+
+	if (n->reclaim_wait_us && n->reclaim_wait_us < RECLAIM_WAIT_LEAST_US)
+		return FAIL(k, &at, "give at least 5s: a live client may take that long to reconnect; 0s waits as long as grace",
+			    "is too short for clients to come back in");
+	if (n->reclaim_wait_us > n->grace_us)
+		return FAIL(k, &at, "lower reclaim-wait, or leave it out: nobody is waited for beyond grace",
+			    "must not be longer than grace");
+	return 0;
+}
+
 static int check_nfs(struct checker *k, size_t i)
 {
 	const struct conf_group *g = &k->c->groups[i];
 	struct conf_place at = group_at(i, "nfs", "grace");
 
+	if (check_reclaim_wait(k, i) < 0)
+		return -1;
 	if (g->nfs.grace_us < g->nfs.lease_us)
 		return FAIL(k, &at, "raise grace: a client notices a restart only when it renews its lease",
 			    "must not be shorter than the lease");

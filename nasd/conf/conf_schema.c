@@ -79,6 +79,8 @@ static const struct field nfs_fields[] = {
 	{ "port", FIELD_PORT, AT(conf_nfs, port), .def = "2049", .min = 1, .max = 65535 },
 	{ "lease", FIELD_SECONDS, AT(conf_nfs, lease_us), .min = S(10), .max = S(180) },
 	{ "grace", FIELD_SECONDS, AT(conf_nfs, grace_us), .min = S(10), .max = S(270) },
+	{ "reclaim-wait", FIELD_SECONDS, AT(conf_nfs, reclaim_wait_us), .def = "0s", .min = 0, .max = S(270) },
+	{ "record-wait", FIELD_DURATION, AT(conf_nfs, record_wait_us), .def = "1s", .min = 0, .max = S(5) },
 	{ "bind-address", FIELD_IP, AT(conf_nfs, bind), .def = "" },
 	{ "migrate-state", FIELD_MIGRATE, AT(conf_nfs, migrate), .def = "auto" },
 };

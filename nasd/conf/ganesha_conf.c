@@ -78,7 +78,8 @@ int ganesha_conf_core(const struct conf_group *g, int node, const struct ganesha
 	add_core(&b, g, paths);
 	add_v4(&b, g, paths);
 	if (paths && paths->module_socket)
-		buf_add(&b, "\nNASD {\n\tSocket = \"%s\";\n}\n", paths->module_socket);
+		buf_add(&b, "\nNASD {\n\tSocket = \"%s\";\n\tRecord_Wait = %" PRIu64 ";\n\tReclaim_Wait = %" PRIu64 ";\n}\n",
+			paths->module_socket, g->nfs.record_wait_us / 1000, g->nfs.reclaim_wait_us / 1000);
 	return finish(&b);
 }
 

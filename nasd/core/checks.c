@@ -202,6 +202,22 @@ static void judge_addresses(struct judge *j, int node, const struct facts *a, bo
 	}
 }
 
+/* No precondition either: a move sends them all first. A crash would not. */
+static void judge_records(struct judge *j)
+{
+	const struct check_input *in = j->in;
+	const struct facts *from = in->facts[in->source], *to = in->facts[in->target];
+
+	if (!from || !from->valid || !to || !to->valid)
+		return;
+	if (from->clients <= to->clients)
+		add(j, "client-records", in->target, "has the record of each of %u client%s", from->clients,
+		    from->clients == 1 ? "" : "s");
+	else
+		add(j, "client-records", in->target, "%u of %u client records are not on it: these clients would lose "
+		    "their locks if %s died now", from->clients - to->clients, from->clients, in->node_names[in->source]);
+}
+
 size_t checks_judge(const struct check_input *in, struct finding *out)
 {
 	struct judge j = { .in = in, .out = out, .spill.ok = true };
@@ -227,6 +243,7 @@ size_t checks_judge(const struct check_input *in, struct finding *out)
 			fail(f, "make room or repair the state directory, then restart nasd", "the journal cannot be written: %s",
 			     a->journal_error);
 	}
+	judge_records(&j);
 	keep_spilt(&j);
 	return j.n;
 }

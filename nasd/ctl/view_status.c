@@ -217,10 +217,14 @@ static void view_standby(FILE *out, const struct view *v, const json_t *status, 
 	fputc('\n', out);
 }
 
-static void view_clients(FILE *out, const json_t *group)
+static void view_clients(FILE *out, const struct view *v, const json_t *group)
 {
 	const json_t *clients = json_object_get(group, "clients");
+	int64_t alone = js_int(group, "records_alone");
 
+	if (alone > 0)
+		fprintf(out, "  %sunprotected%s  %" PRId64 " client record%s not on the other node: should this one die now, "
+			"these clients lose their locks\n", view_on(v, TONE_WARN), view_off(v), alone, alone == 1 ? "" : "s");
 	for (size_t i = 0; i < json_array_size(clients); i++) {
 		const json_t *c = json_array_get(clients, i);
 
@@ -244,7 +248,7 @@ static void view_group(FILE *out, const struct view *v, const json_t *status, co
 	view_problems(out, v, js_text(status, "node"), json_object_get(group, "local"));
 	view_problems(out, v, js_text(json_object_get(status, "peer"), "node"), json_object_get(group, "peer"));
 	view_standby(out, v, status, group);
-	view_clients(out, group);
+	view_clients(out, v, group);
 	if (json_is_object(move))
 		fprintf(out, "  %snow%s          %s %s -> %s, stage %s, step %s, since %s\n", view_on(v, TONE_WARN),
 			view_off(v), js_text(move, "kind"), js_text(move, "source"), js_text(move, "target"),

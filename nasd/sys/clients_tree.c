@@ -228,6 +228,24 @@ int clients_tree_write(const char *path, const struct client_set *set, struct er
 	return 0;
 }
 
+int clients_tree_sync(const char *path, const char *record, struct err *err)
+{
+	size_t len = strlen(record);
+	char name[NAME_MAX + 1];
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), ret = 0, next;
+
+	for (size_t pos = 0; fd >= 0 && pos < len; pos += NAME_MAX, fd = next) {
+		if (fsync(fd) < 0)
+			ret = -errno;
+		snprintf(name, sizeof(name), "%s", record + pos);
+		next = openat(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		close(fd);
+	}
+	if (fd >= 0)
+		close(fd);
+	return ret < 0 ? err_set(err, ERR_SYSTEM, -ret, where, "cannot sync %s", path) : 0;
+}
+
 /* ---- emptying */
 
 static int clear_dir(int fd, int depth)

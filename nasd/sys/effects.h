@@ -29,6 +29,7 @@ struct effects_paths {
 };
 
 struct effects;
+struct fsal_client;
 
 /*
  * Prepares the effects of conf->groups[group] on node self (0 or 1). conf must
@@ -131,6 +132,15 @@ void effects_give_state(struct effects *fx, char *text, size_t len, bool own);
  */
 enum outcome effects_outdate(struct effects *fx, struct err *e);
 enum outcome effects_resume_io(struct effects *fx, struct err *e);
+
+/*
+ * New clients' records. effects_server_runs: whether a server runs; cheap, any thread.
+ * effects_records: a connection to its module, on which it tells of them from now
+ * on (struct fsal_record). Blocks some 100 ms at most. -ECONNREFUSED and the like:
+ * not yet; ERR_REFUSED: this module never will.
+ */
+bool effects_server_runs(struct effects *fx);
+int effects_records(struct effects *fx, struct fsal_client *c, struct err *e);
 
 /*
  * Announces every floating address that is present here once more, without

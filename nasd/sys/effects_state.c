@@ -52,6 +52,19 @@ void effects_give_state(struct effects *fx, char *text, size_t len, bool own)
 	free(old);
 }
 
+bool effects_server_runs(struct effects *fx)
+{
+	struct ganesha_state st;
+
+	ganesha_state(fx->ganesha, &st);
+	return st.pid != 0;
+}
+
+int effects_records(struct effects *fx, struct fsal_client *c, struct err *e)
+{
+	return ganesha_module_records(fx->ganesha, c, e);
+}
+
 /* ---- with the other effects */
 
 char *state_take(struct effects *fx, struct ganesha_load *load)

@@ -280,6 +280,7 @@ static bool group_close(struct egroup *g)
 	sd_event_source_unref(g->timer);
 	stuck = lane_free(g->steps, LANE_END_US) < 0;
 	stuck = lane_free(g->side, LANE_END_US) < 0 || stuck;
+	stuck = lane_free(g->records_lane, LANE_END_US) < 0 || stuck;
 	if (stuck)
 		return false;
 	egroup_clients_close(g);

@@ -455,6 +455,8 @@ static void state_changed(struct egroup *g, const struct action *a)
 		  group_state_name(a->u.state.now), a->u.state.reason[0] ? ": " : "", a->u.state.reason);
 	if (a->u.state.now != GS_ACTIVE)
 		egroup_announce_stop(g);
+	else
+		egroup_clients_active(g);
 	engine_control_changed(g->e);
 }
 

@@ -176,6 +176,7 @@ static void scan_done(void *arg)
 	if (ret == 0) {
 		struct client_set old = g->current;
 
+		egroup_records_seen(g, &j->set);
 		keep_connections(g, &j->set);
 		g->current = j->set;
 		j->set = old;
@@ -222,6 +223,7 @@ static void scan(struct egroup *g)
 		return;
 	j->g = g;
 	j->freeze = g->sync_wanted;
+	egroup_records_look(g);
 	g->scanning = lane_submit(g->side, scan_fn, scan_done, j) == 0;
 	if (!g->scanning)
 		free(j);
@@ -249,8 +251,27 @@ void egroup_clients_sync(struct egroup *g)
 	scan(g);
 }
 
+int egroup_clients_tell(struct egroup *g, const char *record, uint64_t *seq)
+{
+	struct batch b = { .g = g };
+	int ret;
+
+	*seq = 0;
+	if (client_set_put(&g->current, CLIENT_RECORD, record) < 0)
+		return -ENOMEM;
+	clients_text_add(b.m.u.clients.text, CLIENTS_TEXT_MAX, &b.len, CLIENT_RECORD, record);
+	ret = send_op(&b, CLIENTS_ADD);
+	if (ret < 0)
+		return ret;
+	*seq = g->clients_seq;
+	/* one that is missing is sent again */
+	client_set_put(&g->sent, CLIENT_RECORD, record);
+	return 0;
+}
+
 void egroup_clients_ack(struct egroup *g, uint64_t seq)
 {
+	egroup_records_acked(g, seq);
 	if (!g->sync_wanted || !g->sync_seq || seq < g->sync_seq)
 		return;
 	if (!injected(g, true))
@@ -264,11 +285,17 @@ void egroup_clients_peer_up(struct egroup *g)
 		scan(g);
 }
 
+void egroup_clients_active(struct egroup *g)
+{
+	scan(g);
+}
+
 void egroup_clients_peer_down(struct egroup *g)
 {
 	struct err e;
 
 	g->peer_has_full = false;
+	egroup_records_peer_down(g);
 	if (!g->sync_wanted)
 		return;
 	err_set(&e, ERR_PEER, ENOTCONN, "clients", "the link to the peer was lost");
@@ -371,7 +398,7 @@ static void apply_next(struct egroup *g)
 	if (g->applying || !j)
 		return;
 	g->arrived = NULL;
-	g->applying = lane_submit(g->side, apply_fn, apply_done, j) == 0;
+	g->applying = lane_submit(g->records_lane, apply_fn, apply_done, j) == 0;
 	if (!g->applying)
 		job_free(j);
 }
@@ -452,11 +479,12 @@ int egroup_clients_open(struct egroup *g, struct err *err)
 						 scan_timer, g);
 	if (ret < 0)
 		return err_set(err, ERR_SYSTEM, -ret, "clients", "event source");
-	return 0;
+	return egroup_records_open(g, err);
 }
 
 void egroup_clients_close(struct egroup *g)
 {
+	egroup_records_close(g);
 	sd_event_source_unref(g->watch_io);
 	sd_event_source_unref(g->clients_timer);
 	clients_watch_free(g->watch);

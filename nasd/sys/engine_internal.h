@@ -6,6 +6,7 @@
  *   engine_actions.c  the core's actions carried out; jobs in lanes
  *   engine_journal.c  records to lines, reading at start, compaction
  *   engine_clients.c  client entries to and from the peer
+ *   engine_records.c new clients' records, before the clients are answered
  *   engine_state.c    the clients' state to and from the peer, between GATE and EXPORT
  *   engine_control.c  operators' requests
  *   engine_json.c     status and history as JSON
@@ -16,9 +17,9 @@
  *   engine_beat.c     the watchdog is fed
  *   engine_liveness.c the peer heard, or silent
  *
- * Threads: each group has two lanes: `steps` runs the rows of the table one at
- * a time, `side` everything that may run beside them (facts, client entries,
- * announcements). The journal lane belongs to all groups. What a job needs of
+ * Threads: each group has three lanes: `steps` runs the rows of the table one at
+ * a time, `side` everything that may run beside them (facts, scans of client
+ * records, announcements), `records` what a new client waits for. The journal lane belongs to all groups. What a job needs of
  * the group is copied into the job, but for `fx` and `rep` (own locks).
  */
 #ifndef NASD_SYS_ENGINE_INTERNAL_H
@@ -58,6 +59,7 @@ struct engine_liveness; /* engine_liveness.c */
 struct engine_beat;  /* engine_beat.c */
 struct step_job; /* engine_actions.c */
 struct clients_job; /* engine_clients.c */
+struct engine_records; /* engine_records.c */
 
 struct egroup {
 	struct engine *e;
@@ -82,6 +84,8 @@ struct egroup {
 	atomic_uint replicated;
 	struct clients_job *arrived; /* from the peer, not yet in the lane; NULL: nothing */
 	bool applying;               /* what came before is */
+	struct engine_records *records;
+	struct lane *records_lane;   /* what a new client waits for, on either node */
 
 	/* the clients' state: this node's own, or the source's */
 	struct {
@@ -184,11 +188,25 @@ int egroup_clients_open(struct egroup *g, struct err *err);
 void egroup_clients_close(struct egroup *g);
 void egroup_clients_peer_up(struct egroup *g);
 void egroup_clients_peer_down(struct egroup *g);
+void egroup_clients_active(struct egroup *g);     /* it serves from now on */
 void egroup_clients_sync(struct egroup *g);       /* ACT_SYNC_CLIENTS */
 void egroup_clients_message(struct egroup *g, const struct msg_clients *m);
 void egroup_clients_ack(struct egroup *g, uint64_t seq);
 /* Hands the replica to the effects, or nothing where the own database counts. Any thread. */
 int egroup_clients_choose(struct egroup *g, bool replica, struct err *err);
+
+/* Sends one record to the peer, as one of those that it has from now on: *seq is
+ * acknowledged when it is on its disk. Negative: there is no peer; *seq is 0. */
+int egroup_clients_tell(struct egroup *g, const char *record, uint64_t *seq);
+
+/* engine_records.c */
+int egroup_records_open(struct egroup *g, struct err *err);
+void egroup_records_close(struct egroup *g);
+void egroup_records_look(struct egroup *g);  /* a scan of the database begins, */
+void egroup_records_seen(struct egroup *g, struct client_set *set); /* and what it could not see yet is added */
+void egroup_records_acked(struct egroup *g, uint64_t seq);
+void egroup_records_peer_down(struct egroup *g);
+unsigned egroup_records_alone(struct egroup *g); /* of an active group's records, those that the peer has not */
 
 /* engine_state.c */
 int egroup_state_open(struct egroup *g, struct err *err);

@@ -126,6 +126,8 @@ static json_t *group_json(struct egroup *g)
 		      "client_records", (json_int_t)client_set_count(&g->current, CLIENT_RECORD),
 		      "replicated", (json_int_t)atomic_load(&g->replicated), "last", last_json(g));
 	if (o)
+		json_object_set_new(o, "records_alone", json_integer(egroup_records_alone(g)));
+	if (o)
 		json_object_set_new(o, "drbd_events", egroup_watch_json(g));
 	if (o && g->peer_facts_at)
 		json_object_set_new(o, "peer_facts_age_ms",

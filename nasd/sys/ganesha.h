@@ -125,6 +125,10 @@ struct ganesha_module {
 
 void ganesha_module_look(struct ganesha *g, struct ganesha_module *out);
 
+/* See effects_records. Any thread. */
+struct fsal_client;
+int ganesha_module_records(struct ganesha *g, struct fsal_client *c, struct err *err);
+
 struct ganesha_dump {
 	bool closed;       /* the gate: requests are held from now on */
 	char *text;        /* the state, terminated, to be freed; NULL: clients will reclaim */

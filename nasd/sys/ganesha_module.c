@@ -230,6 +230,24 @@ int ganesha_module_load(struct fsal_client *c, struct ganesha_load *load, struct
 	return err_set(err, ERR_REFUSED, EPERM, "ganesha's module", "load: %s", a.error);
 }
 
+int ganesha_module_records(struct ganesha *g, struct fsal_client *c, struct err *err)
+{
+	struct ganesha_state st;
+	struct fsal_answer a;
+	char path[PATH_MAX];
+	int ret = ganesha_path(g, "fsal.sock", path, sizeof(path), err);
+
+	c->fd = -1;
+	ganesha_state(g, &st);
+	if (ret == 0)
+		ret = fsal_client_open(c, path, st.pid, err);
+	if (ret == 0)
+		ret = simple(c, FSAL_RECORDS, 0, NULL, ASK_US, &a, err);
+	if (ret < 0)
+		fsal_client_close(c);
+	return ret;
+}
+
 /* ---- the gate */
 
 /* Until nothing runs. The replies that a client has not acknowledged yet go with

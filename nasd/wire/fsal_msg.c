@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "json_field.h"
-#include "model.h"
 
 enum { VERSION = 1 };
 
@@ -26,6 +25,9 @@ static const struct op_row {
 	[FSAL_GRACE_START] = { "grace-start", "node_id", false },
 	[FSAL_GRACE_LIFT] = { "grace-lift", NULL, false },
 	[FSAL_RELEASE] = { "release", NULL, true },
+	[FSAL_RECORDS] = { "records", NULL, false },
+	[FSAL_RECORD_KEPT] = { "record-kept", "record", false },
+	[FSAL_RECORD_ALONE] = { "record-alone", "record", false },
 };
 
 const char *fsal_op_name(enum fsal_op op)
@@ -139,12 +141,15 @@ static void read_fields(struct reader *r, struct fsal_answer *a)
 		break;
 	case FSAL_GRACE_START:
 	case FSAL_GRACE_LIFT: a->u.in_grace = flag(r, "in_grace"); break;
+	case FSAL_RECORDS: a->u.wait_ms = number(r, "record_wait_ms"); break;
 	case FSAL_GATE:
 	case FSAL_THAW:
 	case FSAL_LOAD:
 	case FSAL_EXPORT_ADD:
 	case FSAL_EXPORT_REMOVE:
 	case FSAL_RELEASE:
+	case FSAL_RECORD_KEPT:
+	case FSAL_RECORD_ALONE:
 	case FSAL_OP_COUNT: break;
 	}
 }
@@ -176,4 +181,26 @@ int fsal_answer_decode(enum fsal_op op, const char *line, size_t len, struct fsa
 	if (r.ret < 0)
 		memset(out, 0, sizeof(*out));
 	return r.ret;
+}
+
+int fsal_record_decode(const char *line, size_t len, struct fsal_record *out, struct err *err)
+{
+	json_t *obj = jf_parse_object(len ? line : "", len, "a record from the module", EPROTO, err);
+	const json_t *id = obj ? json_object_get(obj, "record") : NULL;
+	const char *name = json_string_value(obj ? json_object_get(obj, "name") : NULL);
+	int ret = obj ? 0 : -EPROTO;
+
+	memset(out, 0, sizeof(*out));
+	if (ret == 0 && json_integer_value(json_object_get(obj, "v")) != VERSION)
+		ret = err_set(err, ERR_INPUT, EPROTO, "a record from the module", "not of version %d", VERSION);
+	if (ret == 0 && (!json_is_integer(id) || json_integer_value(id) < 1))
+		ret = err_set(err, ERR_INPUT, EPROTO, "a record from the module", "record is no number above 0");
+	if (ret == 0 && (!name || !*name || strlen(name) >= sizeof(out->name)))
+		ret = err_set(err, ERR_INPUT, EPROTO, "a record from the module", "name is missing, empty or too long");
+	if (ret == 0) {
+		out->id = (uint64_t)json_integer_value(id);
+		memcpy(out->name, name, strlen(name) + 1);
+	}
+	json_decref(obj);
+	return ret;
 }

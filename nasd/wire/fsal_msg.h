@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "err.h"
+#include "model.h"
 
 enum { FSAL_LINE_MAX = 8192, FSAL_TEXT_MAX = 200 };
 
@@ -29,6 +30,9 @@ enum fsal_op {
 	FSAL_GRACE_START, /* number: the node whose client records are taken over */
 	FSAL_GRACE_LIFT,
 	FSAL_RELEASE,     /* path: where the filesystem to let go of is mounted */
+	FSAL_RECORDS,     /* after its answer the module speaks by itself: struct fsal_record */
+	FSAL_RECORD_KEPT, /* number: that record is on both nodes' disks; has no answer */
+	FSAL_RECORD_ALONE, /* number: that record is on ours, and there is no other; has no answer */
 	FSAL_OP_COUNT
 };
 const char *fsal_op_name(enum fsal_op op);
@@ -59,6 +63,7 @@ struct fsal_answer {
 			int64_t clients, opens, locks;
 		} dump;
 		bool in_grace;     /* GRACE_START, GRACE_LIFT */
+		int64_t wait_ms;   /* RECORDS: how long an answer is held at most */
 	} u;
 };
 
@@ -68,5 +73,14 @@ int fsal_request_encode(const struct fsal_request *req, char *buf, size_t size, 
 /* The answer to op, of a line without its newline. 0, or -EPROTO with err filled. */
 int fsal_answer_decode(enum fsal_op op, const char *line, size_t len, struct fsal_answer *out,
 		       struct err *err);
+
+/* A new client's record, whose client waits for our word. The name is not trusted. */
+struct fsal_record {
+	uint64_t id;
+	char name[CLIENT_ENTRY_MAX];
+};
+
+/* A line of the module after FSAL_RECORDS, without its newline. 0, or -EPROTO. */
+int fsal_record_decode(const char *line, size_t len, struct fsal_record *out, struct err *err);
 
 #endif

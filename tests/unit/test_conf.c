@@ -316,7 +316,7 @@ START_TEST(ganesha)
 	check_has(text, "Path = \"/r\";");
 	check_has(text, "Access_Type = NONE;");
 	ck_assert_int_gt(ganesha_conf_core(g, 0, &module, text, sizeof(text)), 0);
-	check_has(text, "NASD {\n\tSocket = \"/r/fsal.sock\";");
+	check_has(text, "NASD {\n\tSocket = \"/r/fsal.sock\";\n\tRecord_Wait = 1000;\n\tReclaim_Wait = 0;\n}\n");
 	ck_assert_int_eq(ganesha_conf_core(g, 0, NULL, tiny, sizeof(tiny)), -ENOSPC);
 	ck_assert_str_eq(tiny, "");
 	ck_assert_int_eq(ganesha_conf_export(g, &g->exports[0], true, tiny, sizeof(tiny)), -ENOSPC);

@@ -313,6 +313,11 @@ START_TEST(msg_good)
 	ck_assert_int_eq(parse("{\"v\":1,\"op\":\"grace-start\",\"node_id\":0}", &r), 0);
 	ck_assert_int_eq(parse("{\"v\":1,\"op\":\"load\",\"bytes\":268435456}", &r), 0);
 	ck_assert_uint_eq(r.bytes, MSG_BODY_MAX);
+	ck_assert_int_eq(parse("{\"v\":1,\"op\":\"records\"}", &r), 0);
+	ck_assert_int_eq(parse("{\"v\":1,\"op\":\"record-kept\",\"record\":9007199254740993}", &r), 0);
+	ck_assert_int_eq(r.op, MSG_RECORD_KEPT);
+	ck_assert_uint_eq(r.record, 9007199254740993u);
+	ck_assert_int_eq(parse("{\"v\":1,\"op\":\"record-alone\",\"record\":1}", &r), 0);
 	for (int op = MSG_STATUS; op < MSG_OP_COUNT; op++)
 		ck_assert_str_ne(msg_op_name((enum msg_op)op), "?");
 }
@@ -336,6 +341,9 @@ START_TEST(msg_bad)
 		"{\"v\":1,\"op\":\"export-add\",\"id\":65536,\"path\":\"/x\"}",
 		"{\"v\":1,\"op\":\"export-add\",\"id\":1}", "\xff\xfe", "{\"v\":1,\"op\":\"load\"}",
 		"{\"v\":1,\"op\":\"load\",\"bytes\":0}", "{\"v\":1,\"op\":\"load\",\"bytes\":268435457}",
+		"{\"v\":1,\"op\":\"records\",\"record\":1}", "{\"v\":1,\"op\":\"record-kept\"}",
+		"{\"v\":1,\"op\":\"record-kept\",\"record\":0}", "{\"v\":1,\"op\":\"record-alone\",\"record\":-1}",
+		"{\"v\":1,\"op\":\"record-alone\",\"record\":\"1\"}",
 	};
 	static struct msg_request r;
 	static char big[2 * MSG_LINE_MAX];

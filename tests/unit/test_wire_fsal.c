@@ -36,6 +36,9 @@ START_TEST(requests)
 		{ { FSAL_EXPORT_REMOVE, 3, NULL }, "{\"v\":1,\"op\":\"export-remove\",\"id\":3}\n" },
 		{ { FSAL_GRACE_START, 1, NULL }, "{\"v\":1,\"op\":\"grace-start\",\"node_id\":1}\n" },
 		{ { FSAL_GRACE_LIFT, 0, NULL }, "{\"v\":1,\"op\":\"grace-lift\"}\n" },
+		{ { FSAL_RECORDS, 0, NULL }, "{\"v\":1,\"op\":\"records\"}\n" },
+		{ { FSAL_RECORD_KEPT, 7, NULL }, "{\"v\":1,\"op\":\"record-kept\",\"record\":7}\n" },
+		{ { FSAL_RECORD_ALONE, 7, NULL }, "{\"v\":1,\"op\":\"record-alone\",\"record\":7}\n" },
 		{ { FSAL_RELEASE, 0, "/srv/vms" }, "{\"v\":1,\"op\":\"release\",\"path\":\"/srv/vms\"}\n" },
 	};
 	char buf[FSAL_LINE_MAX], small[16];
@@ -114,7 +117,7 @@ START_TEST(malformed_answers)
 		{ FSAL_DUMP, OK ",\"bytes\":-5,\"clients\":0,\"opens\":0,\"locks\":0}" },
 		{ FSAL_DUMP, OK ",\"bytes\":33554433,\"clients\":0,\"opens\":0,\"locks\":0}" },
 		{ FSAL_DUMP, OK ",\"clients\":0,\"opens\":0,\"locks\":0}" },
-		{ FSAL_GRACE_START, OK "}" },
+		{ FSAL_GRACE_START, OK "}" }, { FSAL_RECORDS, OK "}" }, { FSAL_RECORDS, OK ",\"record_wait_ms\":\"1\"}" },
 	};
 	struct fsal_answer a, zero;
 	struct err e;
@@ -124,6 +127,37 @@ START_TEST(malformed_answers)
 		ck_assert_msg(decode(rows[i].op, rows[i].line, &a, &e) == -EPROTO, "accepted: %s", rows[i].line);
 		ck_assert_msg(e.where[0] && e.msg[0], "%s", rows[i].line);
 		ck_assert_mem_eq(&a, &zero, sizeof(a));
+	}
+}
+END_TEST
+
+START_TEST(records)
+{
+	static const char *const good = "{\"v\":1,\"record\":8,\"name\":\"10.0.0.1-(1:x)\",\"new\":1}";
+	static const char *const bad[] = {
+		"", "x", "[]", "{}", "{\"v\":2,\"record\":1,\"name\":\"a\"}", "{\"v\":1,\"record\":0,\"name\":\"a\"}",
+		"{\"v\":1,\"record\":-1,\"name\":\"a\"}", "{\"v\":1,\"record\":\"1\",\"name\":\"a\"}",
+		"{\"v\":1,\"record\":1}", "{\"v\":1,\"record\":1,\"name\":\"\"}", "{\"v\":1,\"record\":1,\"name\":2}",
+		"{\"v\":1,\"record\":1,\"name\":\"a\\u0000b\"}", "{\"v\":1,\"ok\":true}",
+	};
+	char longest[CLIENT_ENTRY_MAX + 1], line[FSAL_LINE_MAX];
+	struct fsal_record r, zero;
+	struct err e = { 0 };
+
+	ck_assert_int_eq(fsal_record_decode(good, strlen(good), &r, &e), 0);
+	ck_assert_uint_eq(r.id, 8);
+	ck_assert_str_eq(r.name, "10.0.0.1-(1:x)");
+	memset(&zero, 0, sizeof(zero));
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		e = (struct err){ 0 };
+		ck_assert_msg(fsal_record_decode(bad[i], strlen(bad[i]), &r, &e) == -EPROTO && e.msg[0], "%s", bad[i]);
+		ck_assert_mem_eq(&r, &zero, sizeof(r));
+	}
+	for (size_t len = CLIENT_ENTRY_MAX - 1; len <= CLIENT_ENTRY_MAX; len++) {
+		memset(longest, 'a', len);
+		longest[len] = '\0';
+		snprintf(line, sizeof(line), "{\"v\":1,\"record\":8,\"name\":\"%s\"}", longest);
+		ck_assert_int_eq(fsal_record_decode(line, strlen(line), &r, &e), len < CLIENT_ENTRY_MAX ? 0 : -EPROTO);
 	}
 }
 END_TEST
@@ -280,6 +314,7 @@ int main(void)
 
 	tcase_set_timeout(tc, 30);
 	tcase_add_test(tc, requests);
+	tcase_add_test(tc, records);
 	tcase_add_test(tc, answers);
 	tcase_add_test(tc, malformed_answers);
 	tcase_add_test(tc, state_and_body);
