@@ -100,26 +100,28 @@ static void say_pause(const struct engine_liveness *v)
 			 v->life.rules.dead_after_us / 1000);
 }
 
+/* Since when it could have been heard on the path, and was not. */
+static int64_t missed_since(const struct engine_liveness *v, const struct pulse_path_status *s)
+{
+	int64_t from = v->life.patient_us > v->since_us ? v->life.patient_us : v->since_us;
+
+	return s->heard_us > from ? s->heard_us : from;
+}
+
 /* A path that is silent for twice the time while others are not: part of the network is gone. */
 static void say_path(struct engine_liveness *v, unsigned i, const struct pulse_path_status *s, int64_t now)
 {
-	int64_t limit = 2 * v->life.rules.dead_after_us, from = v->life.patient_us;
-	bool silent;
+	int64_t limit = v->life.rules.dead_after_us, missed = now - missed_since(v, s);
 
-	if (from < v->since_us)
-		from = v->since_us;
-	if (from < s->heard_us)
-		from = s->heard_us;
-	silent = now - from >= limit;
-	if (silent == v->said[i])
-		return;
-	v->said[i] = silent;
-	if (silent)
+	if (!v->said[i] && missed >= 2 * limit) {
+		v->said[i] = true;
 		log_warn("no heartbeat of %s comes from %s to %s (for %" PRId64 " ms), though it is heard otherwise: look at "
-			 "that network%s", peer_of(v), s->peer_address, s->address, (now - from) / 1000,
+			 "that network%s", peer_of(v), s->peer_address, s->address, missed / 1000,
 			 s->heard_us < 0 ? ", and whether a firewall drops UDP" : "");
-	else
+	} else if (v->said[i] && s->heard_us >= 0 && now - s->heard_us < limit) {
+		v->said[i] = false;
 		log_notice("heartbeats of %s come from %s to %s again", peer_of(v), s->peer_address, s->address);
+	}
 }
 
 static void say_paths(struct engine_liveness *v, int64_t now)
