@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * conf_load_text on anything: an error with a place, or a configuration whose
- * dump loads again to the same dump.
+ * dump loads again to the same dump, and what is shown of it to something.
  *
  *     clang -g -O1 -fsanitize=fuzzer,address,undefined -D_GNU_SOURCE -Inasd/base \
  *         -Inasd/conf tests/fuzz/fuzz_conf.c nasd/conf/[a-z]*.c nasd/base/err.c \
@@ -34,6 +34,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!text || conf_load_text("dump", text, strlen(text), &b, &err) < 0)
 		abort();
 	if (memcmp(a, b, sizeof(*a)))
+		abort();
+	free(text);
+	conf_free(b);
+	text = conf_dump_shown(a);
+	if (!text || conf_load_text("shown", text, strlen(text), &b, &err) < 0)
 		abort();
 	free(text);
 	conf_free(a);
