@@ -178,6 +178,42 @@ enum cli_exit complain(const struct cli *cli, enum cli_exit code, const struct e
 	return code;
 }
 
+/* data, printable, with the newlines of data[key]; a new reference. */
+static json_t *printable_lines(const json_t *data, const char *key)
+{
+	AUTO_FREE char *text = strdup(js_text(data, key));
+	json_t *clean = json_printable(data);
+
+	if (clean && text) {
+		printable(text, true);
+		json_object_set_new(clean, key, json_string(text));
+	}
+	return clean;
+}
+
+enum cli_exit ask_show_lines(const struct cli *cli, const struct ctl_request *req, const char *key,
+			     void (*show)(FILE *out, const struct view *v, const json_t *data))
+{
+	struct cli raw = *cli;
+	struct answer a;
+	enum cli_exit code;
+	json_t *clean;
+
+	raw.json = true; /* not printable yet: that would cost the newlines */
+	code = ask(&raw, req, NULL, NULL, &a);
+	if (a.error) {
+		answer_complain(cli, &a);
+	} else if (cli->json) {
+		print_json(a.data);
+	} else {
+		clean = printable_lines(a.data, key);
+		show(stdout, &cli->view, clean);
+		json_decref(clean);
+	}
+	answer_free(&a);
+	return code;
+}
+
 enum cli_exit ask_show(const struct cli *cli, const struct ctl_request *req,
 		       void (*show)(FILE *out, const struct view *v, const json_t *data))
 {

@@ -34,6 +34,10 @@ enum cli_exit answer_complain(const struct cli *cli, const struct answer *a);
 enum cli_exit ask_show(const struct cli *cli, const struct ctl_request *req,
 		       void (*show)(FILE *out, const struct view *v, const json_t *data));
 
+/* The same where data[key] is text of many lines, which stay lines. */
+enum cli_exit ask_show_lines(const struct cli *cli, const struct ctl_request *req, const char *key,
+			     void (*show)(FILE *out, const struct view *v, const json_t *data));
+
 /* Prints obj as JSON on standard output. */
 void print_json(const json_t *obj);
 

@@ -8,7 +8,6 @@
 #include "ask.h"
 #include "cleanup.h"
 #include "conf.h"
-#include "printable.h"
 
 static enum cli_exit load(const struct cli *cli, const char *file, struct conf **conf)
 {
@@ -97,30 +96,17 @@ static enum cli_exit dump(const struct cli *cli, const char *file)
 	return code;
 }
 
+static void show_text(FILE *out, const struct view *v, const json_t *data)
+{
+	(void)v;
+	fputs(js_text(data, "text"), out);
+}
+
 static enum cli_exit show(const struct cli *cli)
 {
 	struct ctl_request req = { .cmd = CTL_CONFIG };
-	struct cli raw = *cli;
-	struct answer a;
-	enum cli_exit code;
-	char *text;
 
-	raw.json = true; /* its lines must stay lines; they are cleaned here */
-	code = ask(&raw, &req, NULL, NULL, &a);
-	if (a.error) {
-		answer_complain(cli, &a);
-	} else if (cli->json) {
-		print_json(a.data);
-	} else {
-		text = strdup(js_text(a.data, "text"));
-		if (text) {
-			printable(text, true);
-			fputs(text, stdout);
-		}
-		free(text);
-	}
-	answer_free(&a);
-	return code;
+	return ask_show_lines(cli, &req, "text", show_text);
 }
 
 enum cli_exit cli_config(const struct cli *cli)

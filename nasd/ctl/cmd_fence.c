@@ -1,46 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-#include <stdlib.h>
 #include <string.h>
 
 #include "ask.h"
-#include "cleanup.h"
 #include "confirm.h"
-#include "printable.h"
-
-/* Safe for a terminal, with the story's lines left as lines; a new reference. */
-static json_t *readable(const json_t *data)
-{
-	AUTO_FREE char *story = strdup(js_text(data, "story"));
-	json_t *clean = json_printable(data);
-
-	if (clean && story) {
-		printable(story, true);
-		json_object_set_new(clean, "story", json_string(story));
-	}
-	return clean;
-}
 
 static enum cli_exit status(const struct cli *cli)
 {
 	struct ctl_request req = { .cmd = CTL_FENCE_STATUS };
-	struct cli raw = *cli;
-	struct answer a;
-	enum cli_exit code;
-	json_t *clean;
 
-	raw.json = true; /* cleaned here, as lines */
-	code = ask(&raw, &req, NULL, NULL, &a);
-	if (a.error) {
-		answer_complain(cli, &a);
-	} else if (cli->json) {
-		print_json(a.data);
-	} else {
-		clean = readable(a.data);
-		view_fence_status(stdout, &cli->view, clean);
-		json_decref(clean);
-	}
-	answer_free(&a);
-	return code;
+	return ask_show_lines(cli, &req, "story", view_fence_status);
 }
 
 static enum cli_exit check(const struct cli *cli)

@@ -131,16 +131,28 @@ static void view_story(FILE *out, const struct view *v, const char *story)
 	}
 }
 
-void view_fence_status(FILE *out, const struct view *v, const json_t *fence)
+/* What came of the last run, when, and whether it still holds; or what is being done. */
+static void view_phase(FILE *out, const struct view *v, const json_t *fence)
 {
-	struct word phase = FIND_WORD(phases, js_text(fence, "phase")), dog = FIND_WORD(dogs, js_text(fence, "watchdog"));
-	const char *since = js_text(fence, "since");
+	const json_t *live = json_object_get(fence, "liveness");
+	const char *phase = js_text(fence, "phase"), *since = js_text(fence, "since");
+	bool ended = !strcmp(phase, "failed") || !strcmp(phase, "proven") || !strcmp(phase, "cancelled");
+	struct word w = FIND_WORD(phases, phase);
 	char when[VIEW_VALUE_MAX];
 
+	if (!strcmp(phase, "proven") && json_is_object(live) && !js_true(live, "silent"))
+		w = (struct word){ phase, "was switched off, and is heard again", TONE_PLAIN };
 	fprintf(out, "%sfencing of %s%s: %s%s%s", view_on(v, TONE_STRONG), js_text(fence, "peer"), view_off(v),
-		view_on(v, phase.tone), phase.text, view_off(v));
-	if (since[0])
-		fprintf(out, ", since %s", view_time(since, when));
+		view_on(v, w.tone), w.text, view_off(v));
+	if (ended && since[0])
+		fprintf(out, " (%s)", view_time(since, when));
+}
+
+void view_fence_status(FILE *out, const struct view *v, const json_t *fence)
+{
+	struct word dog = FIND_WORD(dogs, js_text(fence, "watchdog"));
+
+	view_phase(out, v, fence);
 	if (js_text(fence, "explain")[0])
 		fprintf(out, "\n  %s", js_text(fence, "explain"));
 	fprintf(out, "\n  takeover     %s\n  watchdog     %s%s%s", js_text(fence, "trigger"), view_on(v, dog.tone),

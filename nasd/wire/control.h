@@ -46,7 +46,8 @@
  *   "freeze_us","requested_by","error":null|{...},"steps":[{"name","stage","node","start_us",
  *   "duration_us","outcome","skipped","message"}...]}  start_us relative to "began"
  * fence: {"trigger","peer","phase":"idle|delay|fencing|failed|proven|cancelled","explain",
- *   "since":"2026-..."|null,"story":"of the last run, a line each","devices":[{"name","node","level",
+ *   "since":"2026-..."|null,   (when the last run ended)
+ *   "story":"of it, a line each","devices":[{"name","node","level",
  *     "agent","said":"off|on|failed|unknown|timeout|","text","verified":bool}...],
  *   "watchdog":"none|closed|armed|kept|starving|failed|absent",
  *   "questions":[{"resource","since"}...],   (of DRBD's handler, not answered yet)

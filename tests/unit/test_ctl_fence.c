@@ -11,32 +11,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <jansson.h>
-
 #include "cli.h"
-
-static const struct view plain = { .width = 100 };
-
-/* What a view prints; the caller frees it. */
-static char *shown(void (*view)(FILE *, const struct view *, const json_t *), const struct view *v, const char *text)
-{
-	json_t *o = json_loads(text, JSON_DECODE_ANY, NULL);
-	char *buf = NULL;
-	size_t len = 0;
-	FILE *f = open_memstream(&buf, &len);
-
-	ck_assert_msg(o != NULL, "not JSON: %s", text);
-	view(f, v, o);
-	fclose(f);
-	json_decref(o);
-	return buf;
-}
-
-static void expect(char *got, const char *want)
-{
-	ck_assert_str_eq(got, want);
-	free(got);
-}
+#include "ctl_view.h"
 
 static const char idle[] =
 	"{\"trigger\":\"heartbeat\",\"peer\":\"nas1\",\"phase\":\"idle\",\"explain\":\"nas1 is heard\",\"since\":null,"
@@ -80,7 +56,7 @@ START_TEST(after_a_run)
 	char *got;
 
 	expect(shown(view_fence_status, &plain, proven),
-	       "fencing of nas1: proven to be off, since 2026-11-22 10:00:00 UTC\n"
+	       "fencing of nas1: proven to be off (2026-11-22 10:00:00 UTC)\n"
 	       "  level 1 switched it off\n"
 	       "  takeover     heartbeat\n"
 	       "  watchdog     STARVING: this node is about to be reset\n"
@@ -97,6 +73,14 @@ START_TEST(after_a_run)
 	got = shown(view_fence_status, &(struct view){ .width = 100, .colour = true }, proven);
 	ck_assert_ptr_nonnull(strstr(got, "\033[1mproven to be off\033[0m"));
 	ck_assert_ptr_nonnull(strstr(got, "\033[1;31mSTARVING"));
+	free(got);
+	/* it is back: the proof is history; and what has not ended has no such time */
+	got = shown(view_fence_status, &plain, "{\"peer\":\"n\",\"phase\":\"proven\",\"since\":\"x\","
+		    "\"liveness\":{\"silent\":false,\"heard_ms\":1}}");
+	ck_assert_msg(!strncmp(got, "fencing of n: was switched off, and is heard again (x)\n", 54), "%s", got);
+	free(got);
+	got = shown(view_fence_status, &plain, "{\"peer\":\"n\",\"phase\":\"fencing\",\"since\":\"x\"}");
+	ck_assert_msg(!strncmp(got, "fencing of n: being switched off\n", 33), "%s", got);
 	free(got);
 }
 END_TEST

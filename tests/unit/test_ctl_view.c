@@ -4,40 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ctl_view.h"
 #include "move.h"
 #include "printable.h"
 #include "table.h"
 #include "timeline.h"
-
-static const struct view plain = { .width = 100 };
-
-static json_t *parse(const char *text)
-{
-	json_t *o = json_loads(text, 0, NULL);
-
-	ck_assert_msg(o != NULL, "not JSON: %s", text);
-	return o;
-}
-
-/* What a view prints of some JSON; the caller frees it. */
-static char *shown(void (*view)(FILE *, const struct view *, const json_t *), const struct view *v, const char *text)
-{
-	json_t *o = parse(text);
-	char *buf = NULL;
-	size_t len = 0;
-	FILE *f = open_memstream(&buf, &len);
-
-	view(f, v, o);
-	fclose(f);
-	json_decref(o);
-	return buf;
-}
-
-static void expect(char *got, const char *want)
-{
-	ck_assert_str_eq(got, want);
-	free(got);
-}
 
 static void expect_part(const char *got, const char *part)
 {

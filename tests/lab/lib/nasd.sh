@@ -36,7 +36,7 @@ nasd_files() { # ROOT
 	[ ! -e "$here/etc/nasd.conf" ] ||
 		sed "s/^\ttrigger = .*/\ttrigger = $(nasd_trigger)/" "$here/etc/nasd.conf" >"$1/etc/nasd/nasd.conf"
 	mkdir -p "$1/usr/sbin"
-	cp "$here/tools/fence_lab" "$1/usr/sbin/"
+	install -m 755 "$here/tools/fence_lab" "$1/usr/sbin/"
 }
 
 # trigger manual|heartbeat: who takes over, nasd itself or nobody. DRBD's fencing
