@@ -277,6 +277,7 @@ static bool group_close(struct egroup *g)
 
 	egroup_announce_stop(g);
 	sd_event_source_unref(g->announce_timer);
+	sd_event_source_unref(g->hush_timer);
 	sd_event_source_unref(g->timer);
 	stuck = lane_free(g->steps, LANE_END_US) < 0;
 	stuck = lane_free(g->side, LANE_END_US) < 0 || stuck;

@@ -14,6 +14,11 @@
 /* For the records of a move: the journal's, the clients', the server's epoch. */
 enum { STATE_ROOM_MIN = 4 << 20, STATE_FILES_MIN = 512 };
 
+enum {
+	HUSH_US = 300000, /* so long the rows of a freeze may be told late */
+	AWAIT_US = 30000, /* so long the loop may wait for a row: less than any of its timers is worth */
+};
+
 /* ---- steps */
 
 struct step_job {
@@ -124,6 +129,57 @@ static void end_step(struct step_job *j)
 	engine_journal_compact(g->e);
 }
 
+/* ---- while clients wait */
+
+static bool clients_wait(enum step_id step)
+{
+	switch (step_row(step)->stage) {
+	case STAGE_CHECK:
+	case STAGE_RESERVE:
+	case STAGE_PRECOPY:
+	case STAGE_PROOF: /* which others give, and the loop hears */
+	case STAGE_CONFIRM: return false;
+	case STAGE_FREEZE:
+	case STAGE_RELEASE:
+	case STAGE_COMMITMENT:
+	case STAGE_ACQUIRE:
+	case STAGE_ACTIVATE: return true;
+	}
+	return false;
+}
+
+/* After these rows the core decides by what has come in meanwhile. */
+static bool last_word(enum step_id step)
+{
+	return step == STEP_DRBD_SECONDARY || step == STEP_ANNOUNCE || step == STEP_CONFIRM;
+}
+
+static void unhush(struct egroup *g);
+
+static int hush_ends(sd_event_source *s, uint64_t usec, void *data)
+{
+	struct egroup *g = data;
+
+	(void)s;
+	(void)usec;
+	unhush(g);
+	return 0;
+}
+
+/* A log that is written and a peer that is told take time of the same processor
+ * that the clients wait for. */
+static void hush(struct egroup *g)
+{
+	if (g->hushed)
+		return;
+	if (!g->hush_timer &&
+	    sd_event_add_time(g->e->event, &g->hush_timer, CLOCK_MONOTONIC, 0, 10000, hush_ends, g) < 0)
+		return;
+	sd_event_source_set_time_relative(g->hush_timer, HUSH_US);
+	sd_event_source_set_enabled(g->hush_timer, SD_EVENT_ONESHOT);
+	g->hushed = true;
+}
+
 static void run_step(struct egroup *g, const struct action *a)
 {
 	struct step_job *j = calloc(1, sizeof(*j));
@@ -145,8 +201,12 @@ static void run_step(struct egroup *g, const struct action *a)
 		egroup_state_before(g, j->step);
 	if (j->step == STEP_ADDRESS_DEL || j->step == STEP_GATE)
 		egroup_announce_stop(g);
+	if (clients_wait(j->step) && j->op == OP_RUN)
+		hush(g);
 	if (lane_submit(g->steps, step_fn, step_done, j) < 0)
 		abort();
+	if (g->hushed && !last_word(a->u.run.step))
+		lane_await(g->steps, AWAIT_US);
 }
 
 /* ---- records */
@@ -200,8 +260,12 @@ static void write_record(struct egroup *g, const struct action *a)
 	j->g = g;
 	j->rec = a->u.rec;
 	g->journal_wait = true;
+	if (step_of_record(&j->rec) == STEP_COMMIT)
+		hush(g);
 	if (lane_submit(g->e->journal_lane, rec_fn, rec_done, j) < 0)
 		abort();
+	if (g->hushed)
+		lane_await(g->e->journal_lane, AWAIT_US);
 }
 
 /* ---- facts */
@@ -417,11 +481,6 @@ void egroup_drbd_do(struct egroup *g, bool outdate)
 
 /* ---- the rest */
 
-struct late_report {
-	struct step_report report;
-	bool local;
-};
-
 static void report(struct egroup *g, const struct late_report *late)
 {
 	const struct step_report *r = &late->report;
@@ -457,7 +516,8 @@ static void state_changed(struct egroup *g, const struct action *a)
 		egroup_announce_stop(g);
 	else
 		egroup_clients_active(g);
-	engine_control_changed(g->e);
+	if (!g->hushed)
+		engine_control_changed(g->e);
 }
 
 static void finished(struct egroup *g, const struct action *a)
@@ -474,13 +534,29 @@ static void send_message(struct egroup *g, const struct action *a)
 	peer_link_send(g->e->link, &a->u.msg);
 }
 
-enum { LATE_MAX = 8 };
-
-static void tell_late(struct egroup *g, const struct late_report *late, size_t *n)
+static int by_start(const void *a, const void *b)
 {
-	for (size_t i = 0; i < *n; i++)
-		report(g, &late[i]);
-	*n = 0;
+	const struct late_report *x = a, *y = b;
+
+	return (x->report.start_us > y->report.start_us) - (x->report.start_us < y->report.start_us);
+}
+
+/* The peer's come when they come. */
+static void tell_late(struct egroup *g)
+{
+	qsort(g->late, g->n_late, sizeof(*g->late), by_start);
+	for (size_t i = 0; i < g->n_late; i++)
+		report(g, &g->late[i]);
+	g->n_late = 0;
+}
+
+static void unhush(struct egroup *g)
+{
+	if (!g->hushed)
+		return;
+	g->hushed = false;
+	tell_late(g);
+	engine_control_changed(g->e);
 }
 
 static void carry_out(struct egroup *g, const struct action *a)
@@ -502,24 +578,35 @@ static void carry_out(struct egroup *g, const struct action *a)
 	}
 }
 
-/* In their order; but the next step is not kept waiting for what is told about
- * the last one. */
+/* What comes after the rows that are told late must be told after them; and the
+ * message that lets the peer begin, before. */
+static bool ends_hush(const struct action *a)
+{
+	return a->type == ACT_FINISHED || a->type == ACT_REPLY ||
+	       (a->type == ACT_SEND && (a->u.msg.type == MSG_DONE || a->u.msg.type == MSG_ABORT));
+}
+
+/* In their order; but neither the next step nor, in a freeze, any other is kept
+ * waiting for what is told about the last one. */
 void egroup_drain(struct egroup *g)
 {
 	struct action *a = malloc(sizeof(*a)); /* large; one at a time */
-	struct late_report late[LATE_MAX];
-	size_t n = 0;
 
 	if (!a)
 		abort();
 	while (!g->journal_wait && group_next_action(g->core, a)) {
-		if (n == LATE_MAX || (a->type != ACT_REPORT && a->type != ACT_RUN))
-			tell_late(g, late, &n);
+		if (ends_hush(a))
+			unhush(g);
+		if (g->n_late == LATE_MAX || (!g->hushed && a->type != ACT_REPORT && a->type != ACT_RUN))
+			tell_late(g);
 		if (a->type == ACT_REPORT)
-			late[n++] = (struct late_report){ a->u.report.report, a->u.report.local };
+			g->late[g->n_late++] = (struct late_report){ a->u.report.report, a->u.report.local };
 		else
 			carry_out(g, a);
+		if (a->type == ACT_SEND && a->u.msg.type == MSG_COMMIT)
+			unhush(g);
 	}
-	tell_late(g, late, &n);
+	if (!g->hushed)
+		tell_late(g);
 	free(a);
 }

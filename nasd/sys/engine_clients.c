@@ -173,6 +173,13 @@ static void scan_done(void *arg)
 
 	g->scanning = false;
 	sd_event_source_set_enabled(g->watch_io, SD_EVENT_ON);
+	if (g->scan_again && g->sync_wanted) { /* what was asked for is what comes now */
+		g->scan_again = false;
+		client_set_free(&j->set);
+		free(j);
+		scan(g);
+		return;
+	}
 	if (ret == 0) {
 		struct client_set old = g->current;
 
@@ -319,9 +326,11 @@ static int watch_readable(sd_event_source *s, int fd, uint32_t revents, void *da
 static int scan_timer(sd_event_source *s, uint64_t usec, void *data)
 {
 	struct egroup *g = data;
+	struct group_view v;
 
 	(void)usec;
-	if (serving(g) && !g->scanning)
+	group_look(g->core, &v);
+	if (v.state == GS_ACTIVE && !g->scanning) /* a move looks for itself, and then has better use for the time */
 		scan(g);
 	sd_event_source_set_time_relative(s, SCAN_INTERVAL_US);
 	sd_event_source_set_enabled(s, SD_EVENT_ONESHOT);

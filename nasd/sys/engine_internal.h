@@ -40,7 +40,13 @@
 #include "lane.h"
 #include "peer_link.h"
 
-enum { HISTORY_MAX = 200, PENDING_MAX = 64 };
+enum { HISTORY_MAX = 200, PENDING_MAX = 64, LATE_MAX = 16 };
+
+/* A row that has ended, and has not been told yet. */
+struct late_report {
+	struct step_report report;
+	bool local;
+};
 
 enum inject_what { INJECT_NONE, INJECT_FAIL, INJECT_UNKNOWN, INJECT_KILL, INJECT_STALL };
 
@@ -70,6 +76,10 @@ struct egroup {
 	sd_event_source *timer;
 	bool journal_wait;         /* a record is being written: later actions wait */
 	bool draining;
+	struct late_report late[LATE_MAX];
+	size_t n_late;
+	bool hushed;               /* clients wait: what is only told waits for the end of it */
+	sd_event_source *hush_timer;
 	struct injection inject;
 
 	/* client entries */

@@ -3,6 +3,7 @@
  * The thread and the loop share one struct lane under its mutex:
  *
  *     submit -> queued -> (thread runs fn) -> finished -> eventfd -> done
+ *                                                \-> lane_await ----^
  *
  * The loop side holds one reference, the thread the other: whoever leaves last
  * frees, so a stuck thread can be left behind.
@@ -36,8 +37,9 @@ struct lane {
 	pthread_mutex_t mutex;
 	pthread_cond_t wake;      /* the thread: work, or stop */
 	pthread_cond_t left;      /* the loop: the thread is leaving */
+	pthread_cond_t some;      /* the loop, while awaited: finished has something */
 	struct job_list queued, finished;
-	bool stop, thread_left;
+	bool stop, thread_left, awaited;
 	unsigned refs;
 	int wake_fd;              /* eventfd: finished has something */
 	/* The loop's own. */
@@ -96,6 +98,7 @@ static void lane_unref(struct lane *l)
 	close(l->wake_fd);
 	pthread_cond_destroy(&l->wake);
 	pthread_cond_destroy(&l->left);
+	pthread_cond_destroy(&l->some);
 	pthread_mutex_destroy(&l->mutex);
 	free(l);
 }
@@ -107,6 +110,20 @@ static void notify_loop(int fd)
 	/* Cannot fail but by overflow, and then the loop is awake anyway. */
 	if (write(fd, &one, sizeof(one)) < 0)
 		return;
+}
+
+static void tell_finished(struct lane *l, struct job *j)
+{
+	bool awaited;
+
+	pthread_mutex_lock(&l->mutex);
+	list_push(&l->finished, j);
+	awaited = l->awaited;
+	pthread_mutex_unlock(&l->mutex);
+	if (awaited)
+		pthread_cond_signal(&l->some);
+	else
+		notify_loop(l->wake_fd);
 }
 
 static void *lane_main(void *arg)
@@ -124,9 +141,8 @@ static void *lane_main(void *arg)
 		j = list_pop(&l->queued);
 		pthread_mutex_unlock(&l->mutex);
 		j->fn(j->arg);
+		tell_finished(l, j);
 		pthread_mutex_lock(&l->mutex);
-		list_push(&l->finished, j);
-		notify_loop(l->wake_fd);
 	}
 	l->thread_left = true;
 	pthread_cond_signal(&l->left);
@@ -145,17 +161,12 @@ static struct job *take_finished(struct lane *l)
 	return j;
 }
 
-static int on_finished(sd_event_source *source, int fd, uint32_t revents, void *data)
+/* The lane may be gone afterwards. */
+static void end_finished(struct lane *l)
 {
-	struct lane *l = data;
+	bool outermost = !l->dispatching;
 	struct job *j;
-	uint64_t count;
 
-	(void)source;
-	(void)revents;
-	/* Reset before the list is emptied: what comes later rings again. */
-	if (read(fd, &count, sizeof(count)) < 0 && errno != EAGAIN && errno != EINTR)
-		return 0;
 	l->dispatching = true;
 	while (!l->freed && (j = take_finished(l))) {
 		void (*done)(void *arg) = j->done;
@@ -166,9 +177,23 @@ static int on_finished(sd_event_source *source, int fd, uint32_t revents, void *
 		if (done)
 			done(arg);
 	}
+	if (!outermost)
+		return;
 	l->dispatching = false;
 	if (l->freed)
 		lane_unref(l);
+}
+
+static int on_finished(sd_event_source *source, int fd, uint32_t revents, void *data)
+{
+	uint64_t count;
+
+	(void)source;
+	(void)revents;
+	/* Reset before the list is emptied: what comes later rings again. */
+	if (read(fd, &count, sizeof(count)) < 0 && errno != EAGAIN && errno != EINTR)
+		return 0;
+	end_finished(data);
 	return 0;
 }
 
@@ -181,6 +206,7 @@ static void init_sync(struct lane *l)
 	pthread_mutex_init(&l->mutex, NULL);
 	pthread_cond_init(&l->wake, NULL);
 	pthread_cond_init(&l->left, &attr);
+	pthread_cond_init(&l->some, &attr);
 	pthread_condattr_destroy(&attr);
 }
 
@@ -242,8 +268,8 @@ int lane_submit(struct lane *l, void (*fn)(void *arg), void (*done)(void *arg), 
 	l->pending++;
 	pthread_mutex_lock(&l->mutex);
 	list_push(&l->queued, j);
-	pthread_cond_signal(&l->wake);
 	pthread_mutex_unlock(&l->mutex);
+	pthread_cond_signal(&l->wake);
 	return 0;
 }
 
@@ -257,8 +283,7 @@ size_t lane_pending(const struct lane *l)
 	return l->pending;
 }
 
-/* True when the thread has left within the time. Mutex held. */
-static bool wait_left(struct lane *l, uint64_t timeout_us)
+static struct timespec from_now(uint64_t timeout_us)
 {
 	struct timespec until;
 
@@ -269,6 +294,32 @@ static bool wait_left(struct lane *l, uint64_t timeout_us)
 		until.tv_sec++;
 		until.tv_nsec -= 1000000000L;
 	}
+	return until;
+}
+
+bool lane_await(struct lane *l, uint64_t timeout_us)
+{
+	struct timespec until = from_now(timeout_us);
+	bool some;
+
+	pthread_mutex_lock(&l->mutex);
+	l->awaited = true;
+	while (!l->finished.head && l->pending)
+		if (pthread_cond_timedwait(&l->some, &l->mutex, &until) == ETIMEDOUT)
+			break;
+	l->awaited = false;
+	some = l->finished.head;
+	pthread_mutex_unlock(&l->mutex);
+	if (some)
+		end_finished(l);
+	return some;
+}
+
+/* True when the thread has left within the time. Mutex held. */
+static bool wait_left(struct lane *l, uint64_t timeout_us)
+{
+	struct timespec until = from_now(timeout_us);
+
 	while (!l->thread_left)
 		if (pthread_cond_timedwait(&l->left, &l->mutex, &until) == ETIMEDOUT)
 			break;

@@ -32,6 +32,14 @@ struct lane *lane_new(sd_event *event, const char *name, struct err *err);
  */
 int lane_submit(struct lane *lane, void (*fn)(void *arg), void (*done)(void *arg), void *arg);
 
+/*
+ * Waits, in the loop's thread, until a job has ended, and calls the done of it and
+ * of all that have ended with it: without a turn of the loop, for moments in which
+ * nothing else shall run. False: none has ended within timeout_us (or the lane has
+ * none), and the loop takes over. The lane may be gone afterwards, as after a done.
+ */
+bool lane_await(struct lane *lane, uint64_t timeout_us);
+
 /* True while a job is queued, running, or waits for its done. */
 bool lane_busy(const struct lane *lane);
 

@@ -205,6 +205,58 @@ START_TEST(submit_from_done)
 }
 END_TEST
 
+static void slow(void *arg)
+{
+	(void)arg;
+	usleep(50000);
+}
+
+static void count_done(void *arg)
+{
+	struct ctx *c = arg;
+
+	c->next_done++;
+	if (!pthread_equal(pthread_self(), c->loop_thread))
+		c->wrong_thread = true;
+}
+
+/* Without a turn of the loop; what is not ready in time is the loop's. */
+START_TEST(await)
+{
+	struct ctx c;
+
+	ctx_init(&c);
+	ck_assert(!lane_await(c.lane, 0)); /* it has none */
+	ck_assert_int_eq(lane_submit(c.lane, nothing, count_done, &c), 0);
+	ck_assert(lane_await(c.lane, 5000000));
+	ck_assert_uint_eq(c.next_done, 1);
+	ck_assert(!lane_busy(c.lane));
+	ck_assert_int_eq(lane_submit(c.lane, slow, count_done, &c), 0);
+	ck_assert(!lane_await(c.lane, 1000));
+	ck_assert_uint_eq(c.next_done, 1);
+	while (c.next_done < 2)
+		ck_assert_int_ge(sd_event_run(c.event, 5000000), 0);
+	ck_assert_int_eq(lane_submit(c.lane, nothing, resubmit_done, &c), 0);
+	while (c.next_done < 100)
+		ck_assert(lane_await(c.lane, 5000000));
+	ck_assert(!c.wrong_thread);
+	lane_free(c.lane, 1000000);
+	sd_event_unref(c.event);
+}
+END_TEST
+
+START_TEST(free_while_awaited)
+{
+	struct ctx c;
+
+	ctx_init(&c);
+	ck_assert_int_eq(lane_submit(c.lane, nothing, free_done, &c), 0);
+	ck_assert(lane_await(c.lane, 5000000));
+	ck_assert_uint_eq(c.next_done, 1);
+	sd_event_unref(c.event);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("sys/lane");
@@ -218,6 +270,8 @@ int main(void)
 	tcase_add_test(t, stuck_thread_is_left_behind);
 	tcase_add_test(t, free_from_done);
 	tcase_add_test(t, submit_from_done);
+	tcase_add_test(t, await);
+	tcase_add_test(t, free_while_awaited);
 	suite_add_tcase(s, t);
 	srunner_run_all(r, CK_NORMAL);
 	failed = srunner_ntests_failed(r);
