@@ -19,6 +19,7 @@ struct err;
 
 enum {
 	CONF_NODES = 2,
+	CONF_WITNESSES_MAX = 4,
 	CONF_NODE_ADDRESSES_MAX = 4, /* link addresses of one node */
 	CONF_GROUPS_MAX = 16,
 	CONF_EXPORTS_MAX = 16,   /* of one group */
@@ -97,6 +98,9 @@ struct conf_cluster {
 	uint64_t dead_after_us;
 	/* Before a standby fences: the delay, and 0 up to the random one more. */
 	uint64_t takeover_delay_us, takeover_delay_random_us;
+	/* Who should answer a node that is not cut off, besides the clients: routers. */
+	struct conf_ip witness[CONF_WITNESSES_MAX];
+	size_t n_witness;
 	uint64_t fence_retry_us; /* from a failed run to the next */
 	uint16_t peer_port; /* host order, as all ports here */
 };

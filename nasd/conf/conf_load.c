@@ -152,7 +152,7 @@ static int decode_section(struct loader *l, const struct section *s, cfg_t *sec,
 		}
 		for (unsigned int v = 0; v < n; v++)
 			values[v] = cfg_getnstr(sec, f->key, v);
-		if (n == 0 && f->def) {
+		if (n == 0 && f->def && !field_is_list(f)) {
 			values[0] = f->def;
 			n = 1;
 		} else if (n == 0 && !field_is_list(f)) {

@@ -28,6 +28,8 @@ static const struct field cluster_fields[] = {
 	{ "dead-after", FIELD_DURATION, AT(conf_cluster, dead_after_us), .min = MS(50), .max = S(60) },
 	{ "takeover-delay", FIELD_DURATION, AT(conf_cluster, takeover_delay_us), .def = "300ms", .max = S(60) },
 	{ "takeover-delay-random", FIELD_DURATION, AT(conf_cluster, takeover_delay_random_us), .def = "0ms", .max = S(60) },
+	{ "witness", FIELD_IP_LIST, AT(conf_cluster, witness), .def = "", .max = CONF_WITNESSES_MAX,
+	  .count_offset = offsetof(struct conf_cluster, n_witness) },
 	{ "fence-retry", FIELD_DURATION, AT(conf_cluster, fence_retry_us), .def = "5s", .min = S(1), .max = S(600) },
 	{ "peer-port", FIELD_PORT, AT(conf_cluster, peer_port), .def = "7790", .min = 1, .max = 65535 },
 };
@@ -332,7 +334,7 @@ static int put_list(const struct field *f, void *base, const char *const *values
 	const char *bad = NULL;
 	size_t i;
 
-	if (n == 0 || n > f->max) {
+	if ((n == 0 && !f->def) || n > f->max) { /* one with a default may be left out */
 		snprintf(msg, msg_size, "must have between 1 and %" PRIu64 " values", f->max);
 		return -1;
 	}

@@ -15,6 +15,8 @@
  *  - A node that rebooted asks the peer before it serves again.
  *  - A node takes the group over from a silent peer only with proof (evidence.h)
  *    that the peer does not write, and only when its own copy is the newest.
+ *  - A node that none of the clients answers fences nobody: it may be the one
+ *    that is cut off.
  *  - An unknown outcome is answered by looking at the world, never by a retry.
  *
  * Times are microseconds of a monotonic clock.
@@ -91,6 +93,7 @@ enum action_type {
 	ACT_FINISHED,  /* the move is over: keep its log as history (provisional: more rows follow) */
 	ACT_FENCE,     /* have the peer switched off, or (start false) no longer; answer to a start:
 	                * one group_fenced, also when it was called off */
+	ACT_WITNESS,   /* ask whether anybody on the clients' network answers; answer: group_witness */
 	ACT_OUTDATE,   /* mark this node's disk outdated; answer: group_outdated */
 	ACT_RESUME_IO, /* have DRBD let the frozen I/O go on; answer: group_io_resumed */
 	ACT_DRBD_ANSWER, /* to all questions of DRBD's handler that are open */
@@ -171,6 +174,7 @@ void group_peer_life(struct group_core *g, int64_t now, const struct peer_life *
 /* Answer to ACT_FENCE. The evidence's epoch and boot are the core's to fill;
  * NULL: the run was called off or could not be begun, and why. */
 void group_fenced(struct group_core *g, int64_t now, const struct fence_evidence *e, const char *why);
+void group_witness(struct group_core *g, int64_t now, enum witness w);
 /* DRBD's handler asks what became of the peer; answered by ACT_DRBD_ANSWER. */
 void group_drbd_asks(struct group_core *g, int64_t now);
 void group_outdated(struct group_core *g, int64_t now, bool ok, const struct err *e);

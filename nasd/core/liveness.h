@@ -47,6 +47,14 @@ struct peer_life {
 	char boot_id[BOOT_ID_LEN]; /* of its last introduction; empty: none yet */
 };
 
+/* Does any machine on the clients' network answer this node? */
+enum witness {
+	WITNESS_NOT_ASKED,
+	WITNESS_NONE,     /* none is known that could be asked */
+	WITNESS_ANSWERS,
+	WITNESS_SILENT,   /* none of them does: this node is cut off */
+};
+
 void liveness_init(struct liveness *l, const struct liveness_rules *rules, int64_t now);
 
 /* A sign of life on this path, below n_paths. */

@@ -22,6 +22,7 @@ enum {
 	LINK_WAIT_US = 1000000,     /* for the link, before a peer that we cannot ask is fenced */
 	AGREE_WAIT_US = 5000000,    /* for the peer's agreement, before it is fenced */
 	OUTDATE_AGAIN_US = 300000,
+	WITNESS_AGAIN_US = 1000000,
 	RESUME_WAIT_US = 2000000,   /* DRBD goes on by itself after its handler's answer */
 };
 
@@ -68,6 +69,12 @@ static bool may_tell(const struct group_core *g)
 	return t->told == FENCE_PEER_OUTDATED || t->life.heard_us < t->told_at;
 }
 
+/* Not known to be cut off from the clients, by an answer since then. */
+static bool in_touch(const struct group_core *g, int64_t since)
+{
+	return g->t.witness_at >= since && (g->t.witness == WITNESS_ANSWERS || g->t.witness == WITNESS_NONE);
+}
+
 /* Why this node does not take the group over from its silent peer; NULL: it does. */
 static const char *unfit(const struct group_core *g)
 {
@@ -79,6 +86,9 @@ static const char *unfit(const struct group_core *g)
 		return "its node answers: only its nasd is gone; start it there";
 	if (!f->valid || g->t.facts_at < g->t.silent_at)
 		return "looking at this node first";
+	if (!in_touch(g, g->t.silent_at))
+		return g->t.witness == WITNESS_SILENT ? "none of the clients answers: this node seems cut off from them" :
+							"asking whether the clients answer";
 	if (!f->drbd_known)
 		return "DRBD cannot be asked here";
 	/* else the other may have written on alone before it died */
@@ -101,7 +111,7 @@ static enum fence_need need_now(const struct group_core *g, int64_t now)
 
 	if (g->t.silent_at && stands_by_for_peer(g) && !unfit(g))
 		return NEED_TAKEOVER;
-	if (!io_held(g) || !serves(g) || may_tell(g))
+	if (!io_held(g) || !serves(g) || may_tell(g) || !in_touch(g, g->t.frozen_at))
 		return NEED_NONE;
 	if (g->peer_up ? held >= AGREE_WAIT_US : g->t.silent_at || held >= LINK_WAIT_US)
 		return NEED_IO;
@@ -166,8 +176,10 @@ static void settle_io(struct group_core *g, int64_t now)
 		t->trouble[0] = '\0';
 		return;
 	}
-	if (!t->frozen_at)
+	if (!t->frozen_at) {
 		t->frozen_at = now;
+		t->witness_again = now;
+	}
 	if (!serves(g)) {
 		bool theirs = g->peer_up && g->peer_hello && g->peer.serving;
 
@@ -426,21 +438,50 @@ void takeover_confirm(struct group_core *g, int64_t now, const struct group_requ
 	takeover_think(g, now);
 }
 
+/* ---- who is cut off? */
+
+static bool wants_witness(const struct group_core *g)
+{
+	const struct takeover *t = &g->t;
+
+	return (t->silent_at && stands_by_for_peer(g)) || (io_held(g) && serves(g) && !may_tell(g));
+}
+
+static void ask_witness(struct group_core *g, int64_t now)
+{
+	struct takeover *t = &g->t;
+
+	if (t->witness_asked || now < t->witness_again || !wants_witness(g))
+		return;
+	t->witness_again = now + WITNESS_AGAIN_US;
+	t->witness_asked = group_push(g, ACT_WITNESS) != NULL;
+}
+
+void group_witness(struct group_core *g, int64_t now, enum witness w)
+{
+	g->t.witness_asked = false;
+	g->t.witness = w;
+	g->t.witness_at = now;
+	takeover_think(g, now);
+}
+
 /* ---- all together */
 
 static void say(struct group_core *g, int64_t now)
 {
 	struct takeover *t = &g->t;
 	const char *why = g->t.silent_at && stands_by_for_peer(g) ? unfit(g) : NULL;
+	bool cut_off = io_held(g) && serves(g) && !may_tell(g) && t->witness == WITNESS_SILENT;
 	char text[sizeof(t->text)] = "";
 	struct fence_view v;
 	size_t n;
 
 	if (t->silent_at && stands_by_for_peer(g))
 		snprintf(text, sizeof(text), "%s is silent", peer_name(g));
-	else if (t->need == NEED_IO || t->trouble[0])
+	else if (t->need == NEED_IO || t->trouble[0] || cut_off)
 		snprintf(text, sizeof(text), "DRBD has lost %s and holds the writes%s%s", peer_name(g),
-			 t->trouble[0] ? "; " : "", t->trouble);
+			 t->trouble[0] || cut_off ? "; " : "", cut_off ? "none of the clients answers: this node seems cut off from them" :
+									 t->trouble);
 	n = strlen(text);
 	if (why) {
 		snprintf(text + n, sizeof(text) - n, "; not taken over: %s", why);
@@ -465,6 +506,7 @@ void takeover_think(struct group_core *g, int64_t now)
 	enum fence_need need;
 
 	settle_io(g, now);
+	ask_witness(g, now);
 	need = need_now(g, now);
 	if (need == NEED_NONE)
 		call_off(g);
@@ -487,6 +529,8 @@ int64_t takeover_next_tick(const struct group_core *g)
 
 	if (t->need != NEED_NONE && !t->running && g->cfg.can_fence)
 		sooner(&at, t->run_at);
+	if (wants_witness(g) && !t->witness_asked)
+		sooner(&at, t->witness_again);
 	if (waits && may_tell(g))
 		sooner(&at, t->asked || t->resuming ? 0 : t->resume_at);
 	else if (waits && g->peer_up && g->peer_hello)
@@ -502,6 +546,8 @@ void group_peer_life(struct group_core *g, int64_t now, const struct peer_life *
 	struct action *a;
 
 	t->life = *life;
+	if (!life->silent != !t->silent_at)
+		t->witness_again = now;
 	if (!life->silent) {
 		t->silent_at = 0;
 	} else if (!t->silent_at) {

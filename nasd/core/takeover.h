@@ -24,6 +24,11 @@ struct takeover {
 	int64_t claimed_us;        /* the peer's last word that it serves; -1: never */
 	struct fence_book book;
 
+	enum witness witness;      /* as last asked */
+	int64_t witness_at;        /* when it was answered */
+	int64_t witness_again;     /* asked (again) then */
+	bool witness_asked;        /* ACT_WITNESS is out */
+
 	enum fence_need need;
 	int64_t run_at;            /* a fence run is due then; 0: none is */
 	bool running;

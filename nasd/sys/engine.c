@@ -215,7 +215,8 @@ static int open_all(struct engine *e, struct err *err)
 
 	pthread_mutex_init(&e->journal_lock, NULL);
 	e->journal_lane = ret < 0 ? NULL : lane_new(e->event, "journal", err);
-	if (!e->journal_lane)
+	e->witness_lane = e->journal_lane ? lane_new(e->event, "witness", err) : NULL;
+	if (!e->witness_lane)
 		return ret < 0 ? ret : -EIO;
 	e->n_groups = e->conf->n_groups;
 	for (size_t i = 0; i < e->n_groups; i++)
@@ -306,6 +307,7 @@ int engine_free(struct engine *e)
 	for (size_t i = 0; i < e->n_groups; i++)
 		if (e->groups[i].e && !group_close(&e->groups[i]))
 			stuck = true;
+	stuck = lane_free(e->witness_lane, LANE_END_US) < 0 || stuck;
 	if (lane_free(e->journal_lane, LANE_END_US) < 0 || stuck)
 		return -ETIMEDOUT;
 	journal_file_close(e->journal);

@@ -574,6 +574,7 @@ static void carry_out(struct egroup *g, const struct action *a)
 	case ACT_OUTDATE: egroup_drbd_do(g, true); break;
 	case ACT_RESUME_IO: egroup_drbd_do(g, false); break;
 	case ACT_FENCE: egroup_fence(g, a); break;
+	case ACT_WITNESS: egroup_witness(g); break;
 	case ACT_DRBD_ANSWER: egroup_drbd_answer(g, a); break;
 	}
 }

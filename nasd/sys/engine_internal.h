@@ -14,6 +14,7 @@
  *   engine_inject.c   faults on demand, for tests
  *   engine_watch.c    DRBD's events, links, addresses, the server's end
  *   engine_fence.c    fence agents, DRBD's questions about the peer, an operator's word
+ *   engine_witness.c  do the clients answer this node?
  *   engine_beat.c     the watchdog is fed
  *   engine_liveness.c the peer heard, or silent
  *
@@ -142,7 +143,7 @@ struct engine {
 	int64_t started_us;
 	const char *node_names[2];
 
-	struct lane *journal_lane;
+	struct lane *journal_lane, *witness_lane;
 	struct journal_file *journal;
 	pthread_mutex_t journal_lock;
 	uint64_t journal_seq;      /* under journal_lock, as the next */
@@ -261,6 +262,9 @@ void engine_liveness_close(struct engine *e);
 void engine_liveness_peer_up(struct engine *e, const struct peer_intro *intro);
 void engine_liveness_get(struct engine *e, struct peer_life *out);
 json_t *engine_liveness_json(struct engine *e);
+
+/* engine_witness.c */
+void egroup_witness(struct egroup *g); /* ACT_WITNESS */
 
 /* engine_beat.c */
 int engine_beat_open(struct engine *e, struct err *err);

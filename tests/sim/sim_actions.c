@@ -293,6 +293,7 @@ static void perform(struct sim *s, int node, const struct action *a)
 		break;
 	case ACT_FINISHED: s->n[node].finished++; break;
 	case ACT_FENCE:
+	case ACT_WITNESS:
 	case ACT_OUTDATE:
 	case ACT_RESUME_IO:
 	case ACT_DRBD_ANSWER: sim_broken(s, "node %d acts on a silent peer, which nothing here tells of", node); break;

@@ -70,6 +70,7 @@ START_TEST(values)
 	ck_assert_uint_eq(c->cluster.takeover_delay_us, 300000);
 	ck_assert_uint_eq(c->cluster.takeover_delay_random_us, 0);
 	ck_assert_uint_eq(c->cluster.fence_retry_us, 5000000);
+	ck_assert_uint_eq(c->cluster.n_witness, 0);
 	ck_assert_uint_eq(c->n_fences, 3);
 	ck_assert_str_eq(f->name, "ipmi-1");
 	ck_assert_int_eq(f->node, 0);
