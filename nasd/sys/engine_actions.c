@@ -14,10 +14,8 @@
 /* For the records of a move: the journal's, the clients', the server's epoch. */
 enum { STATE_ROOM_MIN = 4 << 20, STATE_FILES_MIN = 512 };
 
-enum {
-	HUSH_US = 300000, /* so long the rows of a freeze may be told late */
-	AWAIT_US = 30000, /* so long the loop may wait for a row: less than any of its timers is worth */
-};
+/* So long the loop may wait for a row: less than any of its timers is worth. */
+enum { AWAIT_US = 30000 };
 
 /* ---- steps */
 
@@ -129,55 +127,10 @@ static void end_step(struct step_job *j)
 	engine_journal_compact(g->e);
 }
 
-/* ---- while clients wait */
-
-static bool clients_wait(enum step_id step)
-{
-	switch (step_row(step)->stage) {
-	case STAGE_CHECK:
-	case STAGE_RESERVE:
-	case STAGE_PRECOPY:
-	case STAGE_PROOF: /* which others give, and the loop hears */
-	case STAGE_CONFIRM: return false;
-	case STAGE_FREEZE:
-	case STAGE_RELEASE:
-	case STAGE_COMMITMENT:
-	case STAGE_ACQUIRE:
-	case STAGE_ACTIVATE: return true;
-	}
-	return false;
-}
-
 /* After these rows the core decides by what has come in meanwhile. */
 static bool last_word(enum step_id step)
 {
 	return step == STEP_DRBD_SECONDARY || step == STEP_ANNOUNCE || step == STEP_CONFIRM;
-}
-
-static void unhush(struct egroup *g);
-
-static int hush_ends(sd_event_source *s, uint64_t usec, void *data)
-{
-	struct egroup *g = data;
-
-	(void)s;
-	(void)usec;
-	unhush(g);
-	return 0;
-}
-
-/* A log that is written and a peer that is told take time of the same processor
- * that the clients wait for. */
-static void hush(struct egroup *g)
-{
-	if (g->hushed)
-		return;
-	if (!g->hush_timer &&
-	    sd_event_add_time(g->e->event, &g->hush_timer, CLOCK_MONOTONIC, 0, 10000, hush_ends, g) < 0)
-		return;
-	sd_event_source_set_time_relative(g->hush_timer, HUSH_US);
-	sd_event_source_set_enabled(g->hush_timer, SD_EVENT_ONESHOT);
-	g->hushed = true;
 }
 
 static void run_step(struct egroup *g, const struct action *a)
@@ -201,8 +154,8 @@ static void run_step(struct egroup *g, const struct action *a)
 		egroup_state_before(g, j->step);
 	if (j->step == STEP_ADDRESS_DEL || j->step == STEP_GATE)
 		egroup_announce_stop(g);
-	if (clients_wait(j->step) && j->op == OP_RUN)
-		hush(g);
+	if (egroup_clients_wait(j->step) && j->op == OP_RUN)
+		egroup_hush(g);
 	if (lane_submit(g->steps, step_fn, step_done, j) < 0)
 		abort();
 	if (g->hushed && !last_word(a->u.run.step))
@@ -261,7 +214,7 @@ static void write_record(struct egroup *g, const struct action *a)
 	j->rec = a->u.rec;
 	g->journal_wait = true;
 	if (step_of_record(&j->rec) == STEP_COMMIT)
-		hush(g);
+		egroup_hush(g);
 	if (lane_submit(g->e->journal_lane, rec_fn, rec_done, j) < 0)
 		abort();
 	if (g->hushed)
@@ -481,26 +434,6 @@ void egroup_drbd_do(struct egroup *g, bool outdate)
 
 /* ---- the rest */
 
-static void report(struct egroup *g, const struct late_report *late)
-{
-	const struct step_report *r = &late->report;
-	struct group_view v;
-	struct log_fields f = { g->conf->name, step_name(r->step), 0 };
-
-	group_look(g->core, &v);
-	f.epoch = v.log ? v.log->epoch : v.epoch;
-	if (late->local) {
-		struct peer_msg m = { .type = MSG_STEP, .epoch = f.epoch, .u.step = *r };
-
-		snprintf(m.group, sizeof(m.group), "%s", g->conf->name);
-		peer_link_send(g->e->link, &m);
-		log_write(r->outcome == OUTCOME_DONE ? LOGP_INFO : LOGP_WARNING, &f, "%s %s in %lld us%s%s",
-			  step_name(r->step), r->skipped ? "in place already, seen" : outcome_name(r->outcome),
-			  (long long)r->duration_us, r->message[0] ? ": " : "", r->message);
-	}
-	engine_control_report(g, r);
-}
-
 static void state_changed(struct egroup *g, const struct action *a)
 {
 	struct group_view v;
@@ -532,31 +465,6 @@ static void send_message(struct egroup *g, const struct action *a)
 	log_debug("%s: to the peer: %s, epoch %llu", g->conf->name, msg_type_name(a->u.msg.type),
 		  (unsigned long long)a->u.msg.epoch);
 	peer_link_send(g->e->link, &a->u.msg);
-}
-
-static int by_start(const void *a, const void *b)
-{
-	const struct late_report *x = a, *y = b;
-
-	return (x->report.start_us > y->report.start_us) - (x->report.start_us < y->report.start_us);
-}
-
-/* The peer's come when they come. */
-static void tell_late(struct egroup *g)
-{
-	qsort(g->late, g->n_late, sizeof(*g->late), by_start);
-	for (size_t i = 0; i < g->n_late; i++)
-		report(g, &g->late[i]);
-	g->n_late = 0;
-}
-
-static void unhush(struct egroup *g)
-{
-	if (!g->hushed)
-		return;
-	g->hushed = false;
-	tell_late(g);
-	engine_control_changed(g->e);
 }
 
 static void carry_out(struct egroup *g, const struct action *a)
@@ -597,17 +505,17 @@ void egroup_drain(struct egroup *g)
 		abort();
 	while (!g->journal_wait && group_next_action(g->core, a)) {
 		if (ends_hush(a))
-			unhush(g);
+			egroup_unhush(g);
 		if (g->n_late == LATE_MAX || (!g->hushed && a->type != ACT_REPORT && a->type != ACT_RUN))
-			tell_late(g);
+			egroup_tell_late(g);
 		if (a->type == ACT_REPORT)
 			g->late[g->n_late++] = (struct late_report){ a->u.report.report, a->u.report.local };
 		else
 			carry_out(g, a);
 		if (a->type == ACT_SEND && a->u.msg.type == MSG_COMMIT)
-			unhush(g);
+			egroup_unhush(g);
 	}
 	if (!g->hushed)
-		tell_late(g);
+		egroup_tell_late(g);
 	free(a);
 }

@@ -4,6 +4,7 @@
  *
  *   engine.c          set-up, timers, the peer's messages
  *   engine_actions.c  the core's actions carried out; jobs in lanes
+ *   engine_hush.c     what is told about a freeze, after it
  *   engine_journal.c  records to lines, reading at start, compaction
  *   engine_clients.c  client entries to and from the peer
  *   engine_records.c new clients' records, before the clients are answered
@@ -184,6 +185,12 @@ void egroup_facts_monitor(struct egroup *g);
 
 /* Has this copy marked outdated, or else the I/O that DRBD holds go on; beside the steps. */
 void egroup_drbd_do(struct egroup *g, bool outdate);
+
+/* engine_hush.c */
+bool egroup_clients_wait(enum step_id step); /* whether they do while it runs */
+void egroup_hush(struct egroup *g);
+void egroup_unhush(struct egroup *g);        /* tells what has waited */
+void egroup_tell_late(struct egroup *g);     /* the rows only */
 
 /* engine_journal.c */
 /* Blocking, but for an intent, which is for people and may be lost with the power;
