@@ -10,6 +10,7 @@
 #include "fds.h"
 #include "grace.h"
 #include "hooks.h"
+#include "late.h"
 #include "load.h"
 #include "msg.h"
 #include "records.h"
@@ -24,7 +25,7 @@ static struct {
 	struct fault why, state_why; /* when not */
 	struct fds fds;
 	struct state_text body;  /* of the answer that is being made */
-	const char *in;          /* the body of the request, */
+	char **in;               /* the body of the request, */
 	size_t in_len;
 	bool spoiled;            /* a load failed half-way */
 	bool listen;             /* the request was for records */
@@ -94,6 +95,7 @@ static int run_status(const struct msg_request *req, json_t *fields, struct faul
 {
 	struct hooks_status s = {0};
 	struct fault why_not = {0};
+	struct late_status late;
 	bool in_grace = false;
 
 	(void)req;
@@ -127,13 +129,27 @@ static int run_status(const struct msg_request *req, json_t *fields, struct faul
 	json_object_set_new(fields, "epoch", json_integer((json_int_t)nfs_ServerEpoch));
 	json_object_set_new(fields, "can_load", json_boolean(can_load(&why_not) == 0));
 	json_object_set_new(fields, "load_reason", json_string(why_not.text));
+	late_status(&late);
+	json_object_set_new(fields, "late_clients", json_integer((json_int_t)late.left));
+	json_object_set_new(fields, "late_lost", json_integer((json_int_t)late.lost));
+	json_object_set_new(fields, "late_us", json_integer(late.took_us));
 	return 0;
+}
+
+static int all_loaded(struct fault *fault)
+{
+	struct late_status late;
+
+	late_status(&late);
+	return late.left ? fault_set(fault, EBUSY, "opens and locks of %zu clients are still being made", late.left) : 0;
 }
 
 static int run_gate(const struct msg_request *req, json_t *fields, struct fault *fault)
 {
+	int ret = all_loaded(fault);
+
 	(void)fields;
-	return hooks_close(req->reopen_ms * 1000, fault);
+	return ret < 0 ? ret : hooks_close(req->reopen_ms * 1000, fault);
 }
 
 static int drain(int64_t timeout_us, json_t *fields, struct hooks_drain *d, struct fault *fault)
@@ -269,11 +285,14 @@ static int run_load(const struct msg_request *req, json_t *fields, struct fault 
 {
 	struct state_counts counts = {0};
 	struct load_times times = {0};
+	struct late_status late;
 	bool replace = false;
 	int ret = load_gated(&counts, &times, &replace, fault);
 
 	(void)req;
+	late_status(&late);
 	say_counts(fields, &counts);
+	json_object_set_new(fields, "late_clients", json_integer((json_int_t)late.left));
 	json_object_set_new(fields, "check_us", json_integer(times.check_us));
 	json_object_set_new(fields, "make_us", json_integer(times.make_us));
 	json_object_set_new(fields, "lock_us", json_integer(times.lock_us));
@@ -294,9 +313,11 @@ static int run_export_add(const struct msg_request *req, json_t *fields, struct 
  */
 static int run_export_remove(const struct msg_request *req, json_t *fields, struct fault *fault)
 {
-	int ret = admin_export_remove(&commands.parts, req->id, fault);
+	int ret = all_loaded(fault);
 	struct warm_counts counts;
 
+	if (ret == 0)
+		ret = admin_export_remove(&commands.parts, req->id, fault);
 	if (ret < 0 || can_load(NULL) < 0)
 		return ret;
 	warm_memory(HEAP_WARM, &counts);
@@ -387,7 +408,7 @@ static void keep_for_refusal(json_t *fields, enum msg_op op)
 	json_decref(replace);
 }
 
-void commands_run(const char *line, size_t len, const char *body, size_t body_len,
+void commands_run(const char *line, size_t len, char **body, size_t body_len,
 		  struct commands_answer *out)
 {
 	static struct msg_request req; /* large; one thread */

@@ -24,8 +24,9 @@ struct commands_answer {
 /* How many bytes of body follow that line; 0: none, or it is no request. */
 size_t commands_body(const char *line, size_t len);
 
-/* Carries out a line, with the body that followed it. */
-void commands_run(const char *line, size_t len, const char *body, size_t body_len,
+/* Carries out a line, with the body that followed it, which is NULL afterwards if it
+ * is kept. */
+void commands_run(const char *line, size_t len, char **body, size_t body_len,
 		  struct commands_answer *out);
 
 /* How long to wait for the next line at most, in ms; -1: for ever. To be called

@@ -57,13 +57,32 @@ int gate_close(struct gate *g, int64_t now_us, int64_t reopen_us, struct fault *
 int gate_enter(struct gate *g, void *request, bool *go_on)
 {
 	*go_on = g->state == GATE_OPEN;
-	if (*go_on)
-		return 0;
+	return *go_on ? 0 : gate_hold(g, request);
+}
+
+int gate_hold(struct gate *g, void *request)
+{
 	if (g->n_held == g->room && make_room(g) < 0)
 		return -ENOMEM;
 	g->held[g->n_held++] = request;
 	g->held_count++;
 	return 0;
+}
+
+void **gate_take(struct gate *g, bool (*wanted)(void *request, void *data), void *data, size_t *n)
+{
+	void **out = g->state == GATE_OPEN && g->n_held ? malloc(g->n_held * sizeof(*out)) : NULL;
+	size_t kept = 0;
+
+	*n = 0;
+	for (size_t i = 0; out && i < g->n_held; i++)
+		if (wanted(g->held[i], data))
+			out[(*n)++] = g->held[i];
+		else
+			g->held[kept++] = g->held[i];
+	if (out)
+		g->n_held = kept;
+	return out;
 }
 
 int gate_open(struct gate *g, void ***requests, size_t *n, struct fault *fault)

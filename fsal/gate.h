@@ -51,6 +51,16 @@ int gate_close(struct gate *g, int64_t now_us, int64_t reopen_us, struct fault *
  */
 int gate_enter(struct gate *g, void *request, bool *go_on);
 
+/* Onto the list although the gate is open. 0 or -ENOMEM. */
+int gate_hold(struct gate *g, void *request);
+
+/*
+ * Takes those requests off the list of an open gate that wanted says, and hands
+ * them out: an array of *n, to be freed. *n is 0 when there are none, or no memory:
+ * they stay until the next time, or until the gate is opened.
+ */
+void **gate_take(struct gate *g, bool (*wanted)(void *request, void *data), void *data, size_t *n);
+
 /*
  * Opens it and hands the held requests out: an array of *n, to be freed. From
  * CLOSED; opening an open gate is nothing. -EPERM after the commitment or while

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -30,6 +31,7 @@ static struct {
 	pthread_mutex_t lock; /* of gate */
 	struct gate gate;
 	atomic_bool closed;
+	_Atomic(hooks_judge_t *) judge;
 	atomic_long in_flight;
 	nfs4_function_t original[NFS4_OP_RECLAIM_COMPLETE + 1];
 	_Atomic(svc_req_fun_t) process, resume;
@@ -129,6 +131,16 @@ static enum nfs_req_result run_op(struct nfs_argop4 *op, compound_data_t *data, 
 	return records_hold(op->nfs_argop4_u.opcreate_session.csa_clientid, data->req, ret);
 }
 
+static int enter_locked(const compound_data_t *data, bool *go_on)
+{
+	hooks_judge_t *judge = atomic_load(&hooks.judge);
+
+	if (!judge || hooks.gate.state != GATE_OPEN)
+		return gate_enter(&hooks.gate, data->req, go_on);
+	*go_on = judge(data);
+	return *go_on ? 0 : gate_hold(&hooks.gate, data->req);
+}
+
 /* When it is held, the request belongs to who opens the gate: hands off. */
 static enum nfs_req_result gate_op(struct nfs_argop4 *op, compound_data_t *data,
 				   struct nfs_resop4 *res)
@@ -152,9 +164,9 @@ static enum nfs_req_result gate_op(struct nfs_argop4 *op, compound_data_t *data,
 		atomic_fetch_add(&hooks.in_flight, 1);
 		adopt_connection(req->rq_xprt);
 	}
-	if (atomic_load(&hooks.closed)) {
+	if (atomic_load(&hooks.closed) || atomic_load(&hooks.judge)) {
 		pthread_mutex_lock(&hooks.lock);
-		ret = gate_enter(&hooks.gate, req, &go_on);
+		ret = enter_locked(data, &go_on);
 		pthread_mutex_unlock(&hooks.lock);
 	}
 	if (!go_on && ret == 0)
@@ -278,6 +290,39 @@ int hooks_open(size_t *resumed, struct fault *fault)
 	ret = open_locked(resumed, fault);
 	pthread_mutex_unlock(&hooks.lock);
 	return ret;
+}
+
+void hooks_judge(hooks_judge_t *judge)
+{
+	size_t n;
+
+	pthread_mutex_lock(&hooks.lock);
+	atomic_store(&hooks.judge, judge);
+	if (!judge && hooks.gate.state == GATE_OPEN)
+		open_locked(&n, NULL);
+	pthread_mutex_unlock(&hooks.lock);
+}
+
+static bool judged_for(void *request, void *data)
+{
+	const compound_data_t *c = container_of((struct svc_req *)request, nfs_request_t, svc)->proc_data;
+	hooks_judge_t *judge = atomic_load(&hooks.judge);
+
+	return judge && c->argarray[0].argop == NFS4_OP_SEQUENCE &&
+	       !memcmp(c->argarray[0].nfs_argop4_u.opsequence.sa_sessionid, data, sizeof(uint64_t)) && judge(c);
+}
+
+void hooks_judge_again(uint64_t client)
+{
+	void **requests;
+	size_t n;
+
+	pthread_mutex_lock(&hooks.lock);
+	requests = gate_take(&hooks.gate, judged_for, &client, &n);
+	for (size_t i = 0; i < n; i++)
+		svc_resume(requests[i]);
+	pthread_mutex_unlock(&hooks.lock);
+	free(requests);
 }
 
 int hooks_commit(struct fault *fault)

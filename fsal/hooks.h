@@ -36,6 +36,18 @@ int hooks_open(size_t *resumed, struct fault *fault);
 int hooks_commit(struct fault *fault);
 int hooks_set_released(bool released, struct fault *fault);
 
+/*
+ * While there is a judge, a request that comes through an open gate goes on only if
+ * he says so, and is held if not. He is called with the lock of the gate, by any
+ * thread, and looks only at what was asked for (argarray, argarray_len). NULL: no
+ * judge any more, and those that he held go on, unless the gate was closed.
+ */
+typedef bool hooks_judge_t(const compound_data_t *data);
+void hooks_judge(hooks_judge_t *judge);
+
+/* Asks him again about the requests of that client's sessions. */
+void hooks_judge_again(uint64_t client);
+
 /* The one who closed the gate has spoken. */
 void hooks_heard(void);
 

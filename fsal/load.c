@@ -8,9 +8,15 @@
 
 #include "admin.h"
 #include "clock.h"
-#include "replay.h"
+#include "load_int.h"
 #include "reply.h"
+#include "nfs_fh.h"
 #include "verifier.h"
+
+enum {
+	LATE_FROM = 64, /* opens: fewer take less than it costs to hold requests for them */
+	GONE_MAX = 64,  /* files of an export that may be gone before one is found */
+};
 
 /*
  * A text is read three times. First it is checked, and all files are looked for;
@@ -18,33 +24,14 @@
  * states that have no locks (each takes a byte for a moment: while there are no
  * locks, that cannot collide). Last the locks.
  *
+ * With more than a few opens, opens and locks are made late (late.h): what is made
+ * before the answer are clients, sessions, and the opens of those clients who have
+ * lock states without locks. Files are not looked for then, but for one per export.
+ *
  * Ids: what makes an id counts a counter up (discover.c), which is set to one
  * below. So the objects are in ganesha's tables under the right ids from the
  * beginning, and each id is compared as it comes.
  */
-struct loading {
-	const struct private_parts *parts;
-	struct state_server_row server;
-	struct state_counts counts;
-	struct replay replay;
-	/* the client whose rows are being read */
-	struct state_client_row row; /* its owner is not kept */
-	nfs_client_id_t *client;     /* NULL: none yet */
-	nfs41_session_t *session;    /* one of its; NULL: none yet */
-	size_t n_sessions;           /* rows */
-	size_t n_slots;              /* of the last session row */
-	CREATE_SESSION4res answer;   /* to its newest session */
-	bool changed;
-};
-
-static uint32_t counter_of_other(const unsigned char other[STATE_OTHER])
-{
-	uint32_t n;
-
-	memcpy(&n, other + sizeof(uint64_t), sizeof(n));
-	return n;
-}
-
 static uint64_t counter_of_session(const unsigned char id[STATE_SESSION_ID])
 {
 	uint64_t n;
@@ -54,7 +41,7 @@ static uint64_t counter_of_session(const unsigned char id[STATE_SESSION_ID])
 }
 
 /* Says which item it was. */
-static int failed(const struct loading *l, const char *what, size_t number, struct fault *fault)
+int load_failed(const struct loading *l, const char *what, size_t number, struct fault *fault)
 {
 	char why[FAULT_TEXT_MAX];
 
@@ -67,10 +54,10 @@ static int refused(const struct loading *l, const char *what, size_t number, con
 		   struct fault *fault)
 {
 	fault_set(fault, EPROTO, "%s", why);
-	return failed(l, what, number, fault);
+	return load_failed(l, what, number, fault);
 }
 
-static void begin_row(struct loading *l, const struct state_client_row *c)
+void load_begin_row(struct loading *l, const struct state_client_row *c)
 {
 	l->counts.clients++;
 	l->row = *c;
@@ -97,19 +84,39 @@ static bool of_client(const struct loading *l, const unsigned char *id)
 	return !memcmp(id, &l->row.id, sizeof(l->row.id));
 }
 
+/* Late: the rows of this client begin there. */
+static int note_client(struct loading *l, const struct state_client_row *c)
+{
+	if (l->n_clients == l->room) {
+		size_t room = l->room ? 2 * l->room : 64;
+		struct late_client *clients = realloc(l->clients, room * sizeof(*clients));
+
+		if (!clients)
+			return -ENOMEM;
+		l->clients = clients;
+		l->room = room;
+	}
+	if (l->n_clients)
+		l->clients[l->n_clients - 1].len = c->at - l->clients[l->n_clients - 1].at;
+	l->clients[l->n_clients++] = (struct late_client){.id = c->id, .at = c->at};
+	return 0;
+}
+
 static int check_client(void *data, const struct state_client_row *c, struct fault *fault)
 {
 	struct loading *l = data;
-	int ret;
+	int ret = l->late ? note_client(l, c) : 0;
 
+	if (ret < 0)
+		return fault_set(fault, -ret, "out of memory");
 	replay_end(&l->replay);
-	begin_row(l, c);
+	load_begin_row(l, c);
 	if (c->id >> 32 != (l->server.epoch & UINT32_MAX) || (uint32_t)c->id > l->server.client_counter)
 		return refused(l, "id", 0, "not of this server", fault);
 	if (c->minor < 1 || !c->owner.len || !c->create_seq)
 		return refused(l, "row", 0, "not a client of NFSv4.1", fault);
 	ret = replay_begin(&l->replay, l->parts, c, NULL, fault);
-	return ret < 0 ? failed(l, "row", 0, fault) : 0;
+	return ret < 0 ? load_failed(l, "row", 0, fault) : 0;
 }
 
 static int check_session(void *data, const struct state_session_row *s, struct fault *fault)
@@ -145,8 +152,48 @@ static int check_reply(void *data, const struct state_reply_row *y, struct fault
 
 static bool counted(const struct loading *l, const unsigned char other[STATE_OTHER])
 {
-	return of_client(l, other) && counter_of_other(other) &&
-	       counter_of_other(other) <= l->row.stateid_counter;
+	return of_client(l, other) && load_counter(other) &&
+	       load_counter(other) <= l->row.stateid_counter;
+}
+
+/*
+ * Late: a file that is gone is passed over, so that an export or a filesystem that
+ * is not there must be told from that before. One file of it shows it.
+ */
+static int look_for_export(struct loading *l, const struct state_bytes *handle, struct fault *fault)
+{
+	struct load_export *e = l->exports;
+	const unsigned char *id = handle->bytes + offsetof(file_handle_v4_t, id);
+	int ret;
+
+	if (handle->len <= offsetof(file_handle_v4_t, fsopaque))
+		return fault_set(fault, EPROTO, "not a file handle");
+	while (e < l->exports + l->n_exports && memcmp(e->id, id, sizeof(e->id)))
+		e++;
+	if (e == l->exports + LOAD_EXPORTS_MAX)
+		return fault_set(fault, ENOTSUP, "more than %d exports", LOAD_EXPORTS_MAX);
+	if (e == l->exports + l->n_exports) {
+		l->n_exports++;
+		memcpy(e->id, id, sizeof(e->id));
+	}
+	if (e->found)
+		return 0;
+	ret = replay_file(&l->replay, handle, fault);
+	e->found = ret == 0;
+	return ret == -ESTALE && ++e->gone < GONE_MAX ? 0 : ret;
+}
+
+static int check_exports(struct loading *l, struct fault *fault)
+{
+	for (size_t i = 0; i < l->n_exports; i++)
+		if (!l->exports[i].found)
+			return fault_set(fault, ESTALE, "of an export with %u open files none is here", l->exports[i].gone);
+	return 0;
+}
+
+static int check_file(struct loading *l, const struct state_bytes *handle, struct fault *fault)
+{
+	return l->late ? look_for_export(l, handle, fault) : replay_file(&l->replay, handle, fault);
 }
 
 static int check_open(void *data, const struct state_open_row *o, struct fault *fault)
@@ -158,7 +205,7 @@ static int check_open(void *data, const struct state_open_row *o, struct fault *
 		return refused(l, "open", l->counts.opens, "an id that is not the client's", fault);
 	if (!o->access || o->access > OPEN4_SHARE_ACCESS_BOTH || o->deny > OPEN4_SHARE_DENY_BOTH)
 		return refused(l, "open", l->counts.opens, "no such access", fault);
-	return replay_file(&l->replay, &o->handle, fault) < 0 ? failed(l, "open", l->counts.opens, fault) : 0;
+	return check_file(l, &o->handle, fault) < 0 ? load_failed(l, "open", l->counts.opens, fault) : 0;
 }
 
 static int check_lock(void *data, const struct state_lock_row *k, struct fault *fault)
@@ -167,6 +214,8 @@ static int check_lock(void *data, const struct state_lock_row *k, struct fault *
 
 	l->counts.locks++;
 	l->counts.ranges += k->n_ranges;
+	if (l->late && !k->n_ranges)
+		l->clients[l->n_clients - 1].early = true;
 	if (!counted(l, k->other) || !counted(l, k->open_other))
 		return refused(l, "lock", l->counts.locks, "an id that is not the client's", fault);
 	return 0;
@@ -178,7 +227,7 @@ static const struct state_sink check_sink = {
 
 /* ---- second: clients, sessions, opens */
 
-static nfs_client_id_t *find_client(hash_table_t *table, clientid4 id)
+nfs_client_id_t *load_find_client(hash_table_t *table, clientid4 id)
 {
 	struct gsh_buffdesc key = {.addr = &id, .len = sizeof(id)}, value;
 	struct hash_latch latch;
@@ -209,7 +258,7 @@ static int make_session(struct loading *l, const struct state_session_row *s, ui
 }
 
 /* ganesha confirms a client, and opens for it, with a session only. */
-static int make_temporary_session(struct loading *l, struct fault *fault)
+int load_temporary_session(struct loading *l, struct fault *fault)
 {
 	static const struct state_session_row row = {
 		.fore = {0, 4096, 4096, 4096, 8, 1}, .back = {0, 4096, 4096, 4096, 8, 1},
@@ -225,9 +274,9 @@ static int finish_client(struct loading *l, struct fault *fault)
 	int ret = 0;
 
 	if (c && !l->session)
-		ret = make_temporary_session(l, fault);
+		ret = load_temporary_session(l, fault);
 	if (ret < 0)
-		return failed(l, "session", 0, fault);
+		return load_failed(l, "session", 0, fault);
 	if (c) {
 		pthread_mutex_lock(&c->cid_mutex);
 		c->cid_create_session_sequence = l->row.create_seq;
@@ -236,6 +285,8 @@ static int finish_client(struct loading *l, struct fault *fault)
 		c->cid_allow_reclaim = false; /* of what? there has been no restart */
 		c->cid_stateid_counter = l->row.stateid_counter;
 		c->cid_last_renew = time(NULL);
+		if (l->late)
+			c->cid_lease_reservations++; /* load_files_of takes it back */
 		pthread_mutex_unlock(&c->cid_mutex);
 	}
 	replay_end(&l->replay);
@@ -267,7 +318,7 @@ static int make_identity(struct loading *l, const struct state_client_row *c, st
 	ret = replay_exchange_id(&l->replay, c, &id, fault);
 	if (ret < 0)
 		return ret;
-	l->client = id == c->id ? find_client(l->parts->unconfirmed, id) : NULL;
+	l->client = id == c->id ? load_find_client(l->parts->unconfirmed, id) : NULL;
 	if (!l->client || l->client->cid_clientid != c->id)
 		return fault_set(fault, EIO, "the new client has another id");
 	if (l->client->cid_client_record->cr_pnfs_flags != c->pnfs_flags)
@@ -283,9 +334,9 @@ static int make_client(void *data, const struct state_client_row *c, struct faul
 
 	if (ret < 0)
 		return ret;
-	begin_row(l, c);
+	load_begin_row(l, c);
 	ret = make_identity(l, c, fault);
-	return ret < 0 ? failed(l, "identity", 0, fault) : 0;
+	return ret < 0 ? load_failed(l, "identity", 0, fault) : 0;
 }
 
 /* Its back channel is as up as it was: the flag keeps SEQUENCE from reporting that
@@ -299,7 +350,7 @@ static int make_one_session(void *data, const struct state_session_row *s, struc
 	if (ret == 0 && l->session->nb_slots != s->n_slots)
 		ret = fault_set(fault, EIO, "the new session has %u slots", l->session->nb_slots);
 	if (ret < 0)
-		return failed(l, "session", l->counts.sessions, fault);
+		return load_failed(l, "session", l->counts.sessions, fault);
 	for (size_t i = 0; i < s->n_slots; i++)
 		l->session->fc_slots[i].sequence = s->slots[i];
 	l->session->cb_program = s->cb_program;
@@ -321,126 +372,38 @@ static int make_reply(void *data, const struct state_reply_row *y, struct fault 
 	l->counts.replies++;
 	if (!reply) {
 		fault_set(fault, EPROTO, "not a reply");
-		return failed(l, "reply", l->counts.replies, fault);
+		return load_failed(l, "reply", l->counts.replies, fault);
 	}
 	if (l->session->fc_slots[y->slot].cached_result) {
 		fault_set(fault, EPROTO, "the second one of slot %u", y->slot);
-		return failed(l, "reply", l->counts.replies, fault);
+		return load_failed(l, "reply", l->counts.replies, fault);
 	}
 	l->session->fc_slots[y->slot].cached_result = reply;
 	return 0;
 }
 
+static bool is_for_later(const struct loading *l)
+{
+	return l->late && !l->clients[l->counts.clients - 1].early;
+}
+
 static int make_open(void *data, const struct state_open_row *o, struct fault *fault)
 {
 	struct loading *l = data;
-	state_t *state;
-	int ret = l->session ? 0 : make_temporary_session(l, fault);
 
-	l->counts.opens++;
-	if (ret == 0)
-		ret = replay_file(&l->replay, &o->handle, fault);
-	if (ret == 0) {
-		l->client->cid_stateid_counter = counter_of_other(o->other) - 1;
-		ret = replay_open(&l->replay, l->session, o, &state, fault);
-	}
-	if (ret < 0)
-		return failed(l, "open", l->counts.opens, fault);
-	state->state_seqid = o->seqid;
-	state->state_data.share.share_access_prev = o->access_prev;
-	state->state_data.share.share_deny_prev = o->deny_prev;
-	return 0;
+	l->counts.opens += is_for_later(l);
+	return is_for_later(l) ? 0 : load_open(l, o, fault);
 }
 
 static int make_empty_lock(void *data, const struct state_lock_row *k, struct fault *fault)
 {
 	struct loading *l = data;
-	state_t *state;
-	int ret;
 
-	l->counts.locks++;
-	if (k->n_ranges)
-		return 0;
-	ret = replay_file(&l->replay, &k->handle, fault);
-	if (ret == 0) {
-		l->client->cid_stateid_counter = counter_of_other(k->other) - 1;
-		ret = replay_lock_nothing(&l->replay, l->session, k, &state, fault);
-	}
-	if (ret < 0)
-		return failed(l, "lock", l->counts.locks, fault);
-	state->state_seqid = k->seqid;
-	return 0;
+	return is_for_later(l) ? 0 : load_empty_lock(l, k, fault);
 }
 
 static const struct state_sink make_sink = {
 	make_server, make_client, make_one_session, make_reply, make_open, make_empty_lock,
-};
-
-/* ---- third: locks */
-
-/* A session that the client did not have is not kept. */
-static int finish_locks(struct loading *l, struct fault *fault)
-{
-	int ret = 0;
-
-	if (l->client) {
-		l->client->cid_stateid_counter = l->row.stateid_counter;
-		if (!l->n_sessions)
-			ret = replay_destroy_session(&l->replay, l->session, fault);
-	}
-	replay_end(&l->replay);
-	return ret < 0 ? failed(l, "session", 0, fault) : 0;
-}
-
-static int lock_client(void *data, const struct state_client_row *c, struct fault *fault)
-{
-	struct loading *l = data;
-	int ret = finish_locks(l, fault);
-
-	if (ret < 0)
-		return ret;
-	begin_row(l, c);
-	l->client = find_client(ht_confirmed_client_id, c->id);
-	if (l->client)
-		l->session = glist_first_entry(&l->client->cid_cb.v41.cb_session_list, nfs41_session_t,
-					       session_link);
-	if (!l->session)
-		ret = fault_set(fault, EIO, "it is not there after it was made");
-	if (ret == 0)
-		ret = replay_begin(&l->replay, l->parts, c, l->client->gsh_client, fault);
-	return ret < 0 ? failed(l, "identity", 0, fault) : 0;
-}
-
-static int lock_session(void *data, const struct state_session_row *s, struct fault *fault)
-{
-	struct loading *l = data;
-
-	(void)s, (void)fault;
-	l->n_sessions++;
-	return 0;
-}
-
-static int make_lock(void *data, const struct state_lock_row *k, struct fault *fault)
-{
-	struct loading *l = data;
-	state_t *state = NULL;
-	int ret = 0;
-
-	l->counts.locks++;
-	if (!k->n_ranges)
-		return 0;
-	ret = replay_file(&l->replay, &k->handle, fault);
-	l->client->cid_stateid_counter = counter_of_other(k->other) - 1;
-	for (size_t i = 0; i < k->n_ranges && ret == 0; i++)
-		ret = replay_lock(&l->replay, l->session, k, &k->ranges[i], i == 0, &state, fault);
-	if (ret < 0)
-		return failed(l, "lock", l->counts.locks, fault);
-	state->state_seqid = k->seqid;
-	return 0;
-}
-
-static const struct state_sink lock_sink = {
-	.client = lock_client, .session = lock_session, .lock = make_lock,
 };
 
 /* ---- all of it */
@@ -494,6 +457,15 @@ int load_possible(const struct private_parts *parts, struct fault *fault)
 	return 0;
 }
 
+static int count_open(void *data, const struct state_open_row *o, struct fault *fault)
+{
+	struct loading *l = data;
+
+	(void)o, (void)fault;
+	l->counts.opens++;
+	return 0;
+}
+
 static int read_with(struct loading *l, const char *text, size_t len, const struct state_sink *sink,
 		     struct fault *fault)
 {
@@ -503,19 +475,19 @@ static int read_with(struct loading *l, const char *text, size_t len, const stru
 	return state_read(text, len, sink, l, fault);
 }
 
-static int make_all(struct loading *l, const char *text, size_t len, struct load_times *times,
+static int make_all(struct loading *l, char **text, size_t len, struct load_times *times,
 		    struct fault *fault)
 {
 	int64_t start = clock_now_us();
-	int ret = read_with(l, text, len, &make_sink, fault);
+	int ret = read_with(l, *text, len, &make_sink, fault);
 
 	if (ret == 0)
 		ret = finish_client(l, fault);
 	times->make_us = clock_now_us() - start;
-	if (ret == 0)
-		ret = read_with(l, text, len, &lock_sink, fault);
-	if (ret == 0)
-		ret = finish_locks(l, fault);
+	if (ret == 0 && !l->late)
+		ret = read_with(l, *text, len, &load_lock_sink, fault);
+	if (ret == 0 && !l->late)
+		ret = load_finish_locks(l, fault);
 	times->lock_us = clock_now_us() - start - times->make_us;
 	if (ret < 0)
 		return ret;
@@ -523,12 +495,28 @@ static int make_all(struct loading *l, const char *text, size_t len, struct load
 	__atomic_store_n(l->parts->client_counter, l->server.client_counter, __ATOMIC_SEQ_CST);
 	__atomic_store_n(l->parts->session_counter, l->server.session_counter, __ATOMIC_SEQ_CST);
 	verifier_set(l->server.write_verifier);
-	return 0;
+	return l->late ? late_begin(l->parts, text, &l->clients, l->n_clients, fault) : 0;
 }
 
-int load_state(const struct private_parts *parts, const char *text, size_t len,
-	       struct state_counts *counts, struct load_times *times, bool *replace,
-	       struct fault *fault)
+/* Checks all of it; a text that is malformed at its end must not have been half
+ * carried out. */
+static int check_all(struct loading *l, const char *text, size_t len, struct fault *fault)
+{
+	int ret = read_with(l, text, len, &(const struct state_sink){.open = count_open}, fault);
+
+	l->late = l->counts.opens > LATE_FROM;
+	if (ret == 0)
+		ret = read_with(l, text, len, &check_sink, fault);
+	replay_end(&l->replay);
+	if (ret == 0)
+		ret = check_exports(l, fault);
+	if (l->n_clients)
+		l->clients[l->n_clients - 1].len = len - l->clients[l->n_clients - 1].at;
+	return ret;
+}
+
+int load_state(const struct private_parts *parts, char **text, size_t len, struct state_counts *counts,
+	       struct load_times *times, bool *replace, struct fault *fault)
 {
 	struct loading *l = calloc(1, sizeof(*l));
 	int64_t start = clock_now_us();
@@ -538,11 +526,7 @@ int load_state(const struct private_parts *parts, const char *text, size_t len,
 	if (!l)
 		return fault_set(fault, ENOMEM, "out of memory");
 	l->parts = parts;
-	/* a text that is malformed at its end must not have been half carried out */
-	ret = state_read(text, len, &(const struct state_sink){0}, NULL, fault);
-	if (ret == 0)
-		ret = read_with(l, text, len, &check_sink, fault);
-	replay_end(&l->replay);
+	ret = check_all(l, *text, len, fault);
 	times->check_us = clock_now_us() - start;
 	*counts = l->counts;
 	if (ret == 0) {
@@ -552,6 +536,7 @@ int load_state(const struct private_parts *parts, const char *text, size_t len,
 		replay_end(&l->replay);
 	}
 	*replace = ret < 0 && l->changed;
+	free(l->clients);
 	free(l);
 	return ret;
 }

@@ -26,9 +26,11 @@ struct load_times {
  * Loads a text: it is read, and every file in it looked for, before anything is
  * changed. When something fails after that, *replace is true: this process has
  * some of the clients and must not serve any. No request may run meanwhile (gate).
+ *
+ * A state with many opens is not complete when this returns: late.h has the rest.
+ * It keeps the text then, and *text is NULL; else it remains the caller's.
  */
-int load_state(const struct private_parts *parts, const char *text, size_t len,
-	       struct state_counts *counts, struct load_times *times, bool *replace,
-	       struct fault *fault);
+int load_state(const struct private_parts *parts, char **text, size_t len, struct state_counts *counts,
+	       struct load_times *times, bool *replace, struct fault *fault);
 
 #endif

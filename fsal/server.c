@@ -100,7 +100,7 @@ static bool run_request(struct client *c, size_t len)
 	struct commands_answer a;
 	bool sent;
 
-	commands_run(c->line, len, c->body, c->body_len, &a);
+	commands_run(c->line, len, &c->body, c->body_len, &a);
 	sent = a.line && send_all(c->fd, a.line, strlen(a.line)) &&
 	       (!a.body || send_all(c->fd, a.body, a.body_len));
 	free(a.line);

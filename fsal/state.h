@@ -56,6 +56,7 @@ struct state_client_row {
 	uint32_t minor, pnfs_flags, server_addr, create_seq, uid, gid, stateid_counter;
 	bool reclaim_complete, allow_reclaim;
 	char address[STATE_ADDRESS_MAX]; /* "-" when unknown; no spaces */
+	size_t at;                       /* reading: where the line begins in the text */
 };
 
 struct state_session_row {
@@ -127,5 +128,12 @@ struct state_sink {
  */
 int state_read(const char *text, size_t len, const struct state_sink *sink, void *data,
 	       struct fault *fault);
+
+/*
+ * Reads the lines of one client, which begin with its own and end with the text, the
+ * next client's or the last line, of a text that was read as a whole before.
+ */
+int state_read_client(const char *text, size_t len, const struct state_sink *sink, void *data,
+		      struct fault *fault);
 
 #endif

@@ -8,7 +8,7 @@
 /* A text that is read word by word. bad is set by the first word that is not
  * what was asked for, and stays. */
 struct words {
-	const char *at, *end; /* end: of the line */
+	const char *line, *at, *end; /* of the line; at: the next word */
 	bool bad;
 };
 
@@ -16,6 +16,8 @@ struct reading {
 	const struct state_sink *sink;
 	void *data;
 	size_t line;
+	const char *text; /* all of it */
+	bool part;        /* one client's lines only */
 	bool ended;
 	unsigned kind; /* of the last line: what may follow it */
 	/* what lines are read into */
@@ -146,7 +148,7 @@ static void read_address(struct words *w, char to[STATE_ADDRESS_MAX])
 
 static int read_client(struct reading *r, struct words *w, struct fault *fault)
 {
-	struct state_client_row c = {.id = next_number(w, UINT64_MAX)};
+	struct state_client_row c = {.at = (size_t)(w->line - r->text), .id = next_number(w, UINT64_MAX)};
 	uint32_t n[7];
 
 	next_exactly(w, c.verifier, sizeof(c.verifier));
@@ -248,7 +250,7 @@ static int read_end(struct reading *r, struct words *w, struct fault *fault)
 {
 	uint64_t lines = next_number(w, UINT64_MAX);
 
-	if (!whole(w) || lines != r->line - 1)
+	if (!whole(w) || (!r->part && lines != r->line - 1))
 		return malformed(r, fault);
 	r->ended = true;
 	return 0;
@@ -279,7 +281,7 @@ static const struct line_row {
 
 static int read_line(struct reading *r, const char *line, size_t len, struct fault *fault)
 {
-	struct words w = {.at = line, .end = line + len};
+	struct words w = {.line = line, .at = line, .end = line + len};
 	struct state_bytes word = next_word(&w);
 
 	for (unsigned k = K_HEAD; k <= K_END && !w.bad; k++)
@@ -308,13 +310,13 @@ static int read_text(struct reading *r, const char *text, size_t len, struct fau
 		text += n + 1;
 		len -= n + 1;
 	}
-	if (ret == 0 && !r->ended)
+	if (ret == 0 && !r->ended && !r->part)
 		ret = fault_set(fault, EPROTO, "state: the end is missing after line %zu", r->line);
 	return ret;
 }
 
-int state_read(const char *text, size_t len, const struct state_sink *sink, void *data,
-	       struct fault *fault)
+static int read_all(const char *text, size_t len, bool part, const struct state_sink *sink, void *data,
+		    struct fault *fault)
 {
 	struct reading *r = calloc(1, sizeof(*r));
 	int ret;
@@ -323,8 +325,22 @@ int state_read(const char *text, size_t len, const struct state_sink *sink, void
 		return fault_set(fault, ENOMEM, "out of memory");
 	r->sink = sink;
 	r->data = data;
+	r->text = text;
+	r->part = part;
+	r->kind = part ? K_SERVER : K_START;
 	ret = read_text(r, text, len, fault);
 	free(r->ranges);
 	free(r);
 	return ret;
+}
+
+int state_read(const char *text, size_t len, const struct state_sink *sink, void *data, struct fault *fault)
+{
+	return read_all(text, len, false, sink, data, fault);
+}
+
+int state_read_client(const char *text, size_t len, const struct state_sink *sink, void *data,
+		      struct fault *fault)
+{
+	return read_all(text, len, true, sink, data, fault);
 }

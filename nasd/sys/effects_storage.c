@@ -3,12 +3,14 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "drbd_dev.h"
 #include "effects_int.h"
 
 enum {
 	PRESYNC_ROUNDS = 5,
+	LATE_POLL_US = 10000,
 	UNMOUNT_WAIT_US = 300000, /* a killed server's descriptors close a little later */
 };
 
@@ -23,12 +25,24 @@ enum outcome mounted_here(struct effects *fx, struct err *e)
 
 /* ---- PRESYNC */
 
+/* A state that came with the last move and is not complete cannot be dumped: better
+ * to wait here than to have the clients reclaim. */
+static void wait_for_late_opens(struct effects *fx, int64_t until)
+{
+	struct ganesha_module m;
+
+	for (ganesha_module_look(fx->ganesha, &m); m.late && effects_now_us() < until;
+	     ganesha_module_look(fx->ganesha, &m))
+		usleep(LATE_POLL_US);
+}
+
 enum outcome presync_run(struct effects *fx, struct word *w)
 {
 	int64_t until = effects_now_us() + (int64_t)fx->group->limits.precopy_us;
 	uint64_t first, dirty;
 	int rounds = 0;
 
+	wait_for_late_opens(fx, until);
 	if (filesystem_dirty(&first, w->err) < 0)
 		return OUTCOME_FAILED;
 	dirty = first;

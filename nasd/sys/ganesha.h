@@ -120,6 +120,7 @@ struct ganesha_module {
 	bool moves;        /* state can be dumped and loaded */
 	bool gate_open;    /* or there is none */
 	bool in_grace;
+	int64_t late;      /* clients whose opens and locks are being made still, after a load */
 	char reason[160];  /* why it does not move */
 };
 

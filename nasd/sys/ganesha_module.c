@@ -159,6 +159,7 @@ void ganesha_module_look(struct ganesha *g, struct ganesha_module *out)
 		return;
 	out->gate_open = a.u.status.gate_open;
 	out->in_grace = a.u.status.in_grace;
+	out->late = a.u.status.late_clients;
 	if (out->reason[0])
 		return;
 	if (!a.u.status.ready)
@@ -221,7 +222,11 @@ int ganesha_module_load(struct fsal_client *c, struct ganesha_load *load, struct
 		return ret;
 	}
 	if (a.ok) {
-		snprintf(load->word, sizeof(load->word), "loaded in %.1f ms", (double)a.run_us / 1e3);
+		int n = snprintf(load->word, sizeof(load->word), "loaded in %.1f ms", (double)a.run_us / 1e3);
+
+		if (a.u.load.late_clients)
+			snprintf(load->word + n, sizeof(load->word) - (size_t)n, ", opens of %lld clients behind it",
+				 (long long)a.u.load.late_clients);
 		return 0;
 	}
 	snprintf(load->word, sizeof(load->word), "not loaded: %.140s", a.error);

@@ -112,6 +112,8 @@ static void read_status(struct reader *r, struct fsal_answer *a)
 	text(r, "reason", a->u.status.reason);
 	text(r, "state_reason", a->u.status.state_reason);
 	a->u.status.in_grace = flag(r, "in_grace");
+	if (json_object_get(r->obj, "late_clients"))
+		a->u.status.late_clients = number(r, "late_clients");
 	a->u.status.has_load = json_object_get(r->obj, "can_load") != NULL;
 	if (!a->u.status.has_load)
 		return;
@@ -142,9 +144,12 @@ static void read_fields(struct reader *r, struct fsal_answer *a)
 	case FSAL_GRACE_START:
 	case FSAL_GRACE_LIFT: a->u.in_grace = flag(r, "in_grace"); break;
 	case FSAL_RECORDS: a->u.wait_ms = number(r, "record_wait_ms"); break;
+	case FSAL_LOAD:
+		if (json_object_get(r->obj, "late_clients"))
+			a->u.load.late_clients = number(r, "late_clients");
+		break;
 	case FSAL_GATE:
 	case FSAL_THAW:
-	case FSAL_LOAD:
 	case FSAL_EXPORT_ADD:
 	case FSAL_EXPORT_REMOVE:
 	case FSAL_RELEASE:

@@ -53,6 +53,7 @@ struct fsal_answer {
 		struct {
 			bool ready, state_ready, gate_open, in_grace;
 			bool has_load, can_load; /* an older module has no load; a server that serves can take none */
+			int64_t late_clients; /* whose opens and locks are being made still; 0 from an older module */
 			char reason[FSAL_TEXT_MAX], state_reason[FSAL_TEXT_MAX], load_reason[FSAL_TEXT_MAX];
 		} status;
 		struct {
@@ -62,6 +63,9 @@ struct fsal_answer {
 		struct {
 			int64_t clients, opens, locks;
 		} dump;
+		struct {
+			int64_t late_clients; /* as in status */
+		} load;
 		bool in_grace;     /* GRACE_START, GRACE_LIFT */
 		int64_t wait_ms;   /* RECORDS: how long an answer is held at most */
 	} u;

@@ -79,6 +79,13 @@ START_TEST(answers)
 
 	ck_assert_int_eq(decode(FSAL_STATUS, OK "," STATUS ",\"can_load\":true,\"novel\":[1]}", &a, &e), 0);
 	ck_assert(a.ok && a.u.status.ready && a.u.status.can_load && a.u.status.gate_open);
+	ck_assert_int_eq(a.u.status.late_clients, 0);
+	ck_assert_int_eq(decode(FSAL_STATUS, OK "," STATUS ",\"can_load\":true,\"late_clients\":7}", &a, &e), 0);
+	ck_assert_int_eq(a.u.status.late_clients, 7);
+	ck_assert_int_eq(decode(FSAL_LOAD, OK ",\"late_clients\":8}", &a, &e), 0);
+	ck_assert_int_eq(a.u.load.late_clients, 8);
+	ck_assert_int_eq(decode(FSAL_LOAD, OK "}", &a, &e), 0);
+	ck_assert_int_eq(a.u.load.late_clients, 0);
 	ck_assert_int_eq(decode(FSAL_STATUS, OK "," STATUS "}", &a, &e), 0); /* a module from before load */
 	ck_assert(a.ok && !a.u.status.has_load && !a.u.status.can_load);
 	ck_assert_int_eq(decode(FSAL_STATUS, OK "," STATUS ",\"can_load\":false,\"load_reason\":\"in grace\"}", &a, &e), 0);
@@ -111,6 +118,7 @@ START_TEST(malformed_answers)
 		{ FSAL_THAW, "{\"v\":1,\"ok\":true,\"ok\":true}" }, { FSAL_THAW, "{\"v\":1,\"ok\":false}" },
 		{ FSAL_THAW, "{\"v\":1,\"ok\":false,\"error\":7}" }, { FSAL_THAW, OK ",\"run_us\":-1}" },
 		{ FSAL_STATUS, OK "}" }, { FSAL_STATUS, OK "," STATUS ",\"can_load\":1}" },
+		{ FSAL_STATUS, OK "," STATUS ",\"late_clients\":-1}" }, { FSAL_LOAD, OK ",\"late_clients\":true}" },
 		{ FSAL_DRAIN, OK ",\"drained\":\"yes\",\"held\":0,\"running\":0,\"unsent_connections\":0}" },
 		{ FSAL_DRAIN, OK ",\"drained\":true,\"held\":-1,\"running\":0,\"unsent_connections\":0}" },
 		{ FSAL_DUMP, OK ",\"bytes\":0,\"clients\":0,\"opens\":0,\"locks\":0}" },
