@@ -26,7 +26,7 @@ nasd_trigger() {
 # it; in the first, the lab makes the file system before nasd may look.
 nasd_boot_conf() {
 	echo "dir /run/nasd"
-	echo "modprobe softdog"
+	echo "modprobe softdog nowayout=0"
 	if nasd_present && [ -e "$LAB_STATE/node/fs.made" ]; then
 		nasd_services | sed 's/^/service /'
 	fi

@@ -49,7 +49,7 @@ node_hosts() {
 }
 
 drbd_conf() {
-	local n
+	local n handlers=''
 	cat <<-END
 	resource r0 {
 	    protocol C;
@@ -65,10 +65,14 @@ drbd_conf() {
 	        shared-secret "$(cat "$LAB_STATE/secret")";
 	    }
 	END
+	# A resync is not held back for the sake of the writers.
+	echo '    disk {'
+	echo '        c-plan-ahead 0; c-min-rate 0; resync-rate 400M;'
 	if [ "$(nasd_trigger)" = heartbeat ]; then
-		echo '    disk { fencing resource-and-stonith; }'
-		echo '    handlers { fence-peer "/usr/sbin/nasd-fence-peer"; }'
+		echo '        fencing resource-and-stonith;'
+		handlers='    handlers { fence-peer "/usr/sbin/nasd-fence-peer"; }'
 	fi
+	printf '    }\n%s\n' "$handlers"
 	for n in $NAS_NODES; do
 		echo "    on $n { address 10.77.2.$(node_nr "$n"):7788; }"
 	done

@@ -49,13 +49,14 @@ fences_of_living() { power_log | awk '$2 != "on" && $4 == "ready" && $5 != "lab"
 
 # Kept for table_of_parts: when it failed, when the switch was asked, the guest's gap.
 round_end() {
-	local off
+	local failed off
+	failed=$(power_log "$round_from" | awk -v n="$victim" '$3 == n && $2 == "off" && $5 == "lab" { print $1; exit }')
 	off=$(power_log "$round_from" | awk -v n="$victim" '$3 == n && $2 == "off" && $5 != "lab" { print $1; exit }')
 	echo "$round_from $(wall_us) $(wall_us)" >>"$t_tmp/moves"
-	echo "$heir $(ctl "$heir" status --json | jq '.groups[0].epoch') ${failed_at:-$round_from} ${off:-0} $(gap_between guest "$round_from" "$(wall_us)")" >>"$t_tmp/rounds"
+	echo "$heir $(ctl "$heir" status --json | jq '.groups[0].epoch') ${failed:-$round_from} ${off:-0} $(gap_between guest "$round_from" "$(wall_us)")" >>"$t_tmp/rounds"
 }
 
-# "NAME MS" of each part of each takeover: from the failure to the end of the guest's gap.
+# "NAME MS" of each part of each takeover, by this machine's clock.
 parts() {
 	local node epoch failed off gap entry began
 	while read -r node epoch failed off gap; do
@@ -66,21 +67,21 @@ parts() {
 		began=$(host_us "$node" "$began")
 		jq -r --argjson began "$began" --argjson failed "$failed" --argjson off "$off" --argjson gap "$gap" '
 			def ms: . / 1000;
-			(.steps | map(select(.stage != "confirm" and .name != "rewarm"))) as $s |
-			($s[0].start_us + $began) as $first | ($s | map(.start_us + .duration_us) | max + $began) as $end |
-			(if $off > 0 then "noticed \($off - $failed | ms)", "fenced \($first - $off | ms)"
-				else "noticed \($first - $failed | ms)" end),
-			($s | group_by(.name)[] | "\(.[0].name) \(map(.duration_us) | add | ms)"),
-			"served \($end - $failed | ms)", "clients \($gap - ($end - $failed | ms))", "guest \($gap)"' <<<"$entry"
+			(.steps | map(select(.stage != "confirm"))) as $s |
+			(($s | map(.start_us + .duration_us) | max) + $began - $failed | ms) as $served |
+			"asked \($off - $failed | ms)", ($s | group_by(.name)[] | "\(.[0].name) \(map(.duration_us) | add | ms)"),
+			"served \($served)", "clients \($gap - $served)", "guest \($gap)"' <<<"$entry"
 	done <"$t_tmp/rounds"
 }
 
-# noticed: silence and delay, up to the switch being asked; fenced: up to the first
-# row; clients: from the last row to the guest's next write (reconnect and reclaim).
+# From the power cut: asked, when the switch was asked to switch off; detect, the
+# silence; fence, from then to the proof, takeover-delay in it; the rows; served, the
+# end of the last row; clients, from there to the guest's next write (reconnect,
+# reclaim); guest, its whole gap, from its last write before the cut.
 table_of_parts() {
 	local name
 	parts >"$t_tmp/parts"
-	for name in noticed fenced drbd-primary mount export address-add announce served clients guest; do
+	for name in detect fence drbd-primary mount export address-add announce asked served clients guest; do
 		note "$(sed -n "s/^$name \([-0-9]*\).*/\1/p" "$t_tmp/parts" | percentiles "part: $name" ms)"
 	done
 }

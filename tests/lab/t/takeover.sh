@@ -21,7 +21,6 @@ case $n in '' | *[!0-9]* | 0) die "usage: takeover.sh [N]" ;; esac
 
 one() { # NUMBER
 	round_begin || return 1
-	failed_at=$(wall_us)
 	lab crash "$victim"
 	await "$HANG" "power cut $1: $heir takes over" taken_over || { fence_story "$heir"; return 1; }
 	writes_on guest "$HANG" || { fail "power cut $1: the guest writes on" "acknowledged $(acked guest)"; return 1; }
@@ -55,6 +54,5 @@ for w in guest client; do
 	note "$(percentiles "$w, gaps otherwise" ms <"$t_tmp/noise.$w")"
 done
 table_of_parts
-table_of_steps takeover
 note "figures of the guest: $(percentiles "gap" ms <"$t_tmp/gaps.guest")"
 t_end
