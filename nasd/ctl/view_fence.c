@@ -14,7 +14,7 @@ struct word {
 };
 
 static const struct word phases[] = {
-	{ "idle", "nothing to do", TONE_GOOD },
+	{ "idle", "nothing under way", TONE_PLAIN },
 	{ "delay", "waiting before it is switched off", TONE_WARN },
 	{ "fencing", "being switched off", TONE_WARN },
 	{ "failed", "could NOT be switched off", TONE_BAD },
@@ -46,15 +46,16 @@ static struct word find_word(const struct word *words, size_t n, const char *wor
 }
 #define FIND_WORD(words, word) find_word(words, sizeof(words) / sizeof(*(words)), word)
 
-/* "120 ms ago"; null or missing: never. */
+/* "120 ms ago"; null: never; missing: nobody tells. */
 static const char *ago(const json_t *obj, const char *key, char buf[VIEW_VALUE_MAX])
 {
+	const json_t *ms = json_object_get(obj, key);
 	char value[VIEW_VALUE_MAX];
 
-	if (json_is_integer(json_object_get(obj, key)))
-		snprintf(buf, VIEW_VALUE_MAX, "%.40s ago", view_duration(js_int(obj, key) * 1000, value));
+	if (json_is_integer(ms))
+		snprintf(buf, VIEW_VALUE_MAX, "%.40s ago", view_duration(json_integer_value(ms) * 1000, value));
 	else
-		snprintf(buf, VIEW_VALUE_MAX, "never");
+		snprintf(buf, VIEW_VALUE_MAX, "%s", ms ? "never" : "-");
 	return buf;
 }
 
@@ -68,7 +69,8 @@ static void view_liveness(FILE *out, const struct view *v, const json_t *live)
 	fprintf(out, "  heard        %s%s%s", view_on(v, silent ? TONE_BAD : TONE_GOOD), ago(live, "heard_ms", here),
 		view_off(v));
 	if (silent)
-		fprintf(out, ": %ssilent%s", view_on(v, TONE_BAD), view_off(v));
+		fprintf(out, ": %ssilent%s%s", view_on(v, TONE_BAD), view_off(v),
+			js_true(live, "node_answers") ? ", though the node runs (without nasd)" : "");
 	if (js_int(live, "pauses") > 0)
 		fprintf(out, "; this node itself was paused %" PRId64 " time%s", js_int(live, "pauses"),
 			js_int(live, "pauses") > 1 ? "s" : "");

@@ -23,12 +23,13 @@ static const char idle[] =
 	"\"text\":\"\",\"verified\":false}],\"watchdog\":\"armed\",\"questions\":[],"
 	"\"liveness\":{\"silent\":false,\"heard_ms\":120,\"pauses\":0,\"paths\":["
 	"{\"name\":\"10.77.2.11\",\"heard_ms\":120,\"peer_heard_ms\":95},"
-	"{\"name\":\"10.77.1.11\",\"heard_ms\":2500,\"peer_heard_ms\":null}]}}";
+	"{\"name\":\"10.77.1.11\",\"heard_ms\":2500,\"peer_heard_ms\":null},"
+	"{\"name\":\"link\",\"heard_ms\":130}]}}";
 
 START_TEST(in_peace)
 {
 	expect(shown(view_fence_status, &plain, idle),
-	       "fencing of nas1: nothing to do\n"
+	       "fencing of nas1: nothing under way\n"
 	       "  nas1 is heard\n"
 	       "  takeover     heartbeat\n"
 	       "  watchdog     armed: it resets this node should nasd hang\n"
@@ -36,6 +37,7 @@ START_TEST(in_peace)
 	       "    PATH        HEARD HERE  HEARD THERE\n"
 	       "    10.77.2.11  120 ms ago  95.0 ms ago\n"
 	       "    10.77.1.11  2.50 s ago  never\n"
+	       "    link        130 ms ago  -\n"
 	       "\n"
 	       "NODE  LEVEL  DEVICE  AGENT                    SAID  VERIFIED  TEXT\n"
 	       "nas1  1      ipmi-1  /usr/sbin/fence_ipmilan  on    -         status: on\n"
@@ -49,7 +51,7 @@ static const char proven[] =
 	"+70 ms nas1 is fenced by level 1\",\"devices\":[{\"name\":\"pdu-1\",\"node\":\"nas1\",\"level\":1,"
 	"\"agent\":\"/usr/sbin/fence_lab\",\"said\":\"off\",\"text\":\"status: off\",\"verified\":true}],"
 	"\"watchdog\":\"starving\",\"questions\":[{\"resource\":\"r0\",\"since\":\"2026-11-22T09:59:59.000Z\"}],"
-	"\"liveness\":{\"silent\":true,\"heard_ms\":null,\"pauses\":2,\"paths\":[]}}";
+	"\"liveness\":{\"silent\":true,\"node_answers\":true,\"heard_ms\":null,\"pauses\":2,\"paths\":[]}}";
 
 START_TEST(after_a_run)
 {
@@ -60,7 +62,7 @@ START_TEST(after_a_run)
 	       "  level 1 switched it off\n"
 	       "  takeover     heartbeat\n"
 	       "  watchdog     STARVING: this node is about to be reset\n"
-	       "  heard        never: silent; this node itself was paused 2 times\n"
+	       "  heard        never: silent, though the node runs (without nasd); this node itself was paused 2 times\n"
 	       "  DRBD asks    r0, since 2026-11-22 09:59:59 UTC: its I/O is frozen until there is proof\n"
 	       "\n"
 	       "NODE  LEVEL  DEVICE  AGENT                SAID  VERIFIED  TEXT\n"
@@ -109,7 +111,7 @@ START_TEST(every_word_has_its_text)
 	}
 	/* a later nasd's word is shown as it is */
 	expect(shown(view_fence_status, &plain, "{\"peer\":\"n\",\"phase\":\"new\",\"watchdog\":\"odd\",\"trigger\":\"t\"}"),
-	       "fencing of n: new\n  takeover     t\n  watchdog     odd\n  heard        never\n\n"
+	       "fencing of n: new\n  takeover     t\n  watchdog     odd\n  heard        -\n\n"
 	       "no fence device: add sections `fence NAME { ... }', see nasd.conf(5)\n");
 }
 END_TEST

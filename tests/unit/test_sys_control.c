@@ -267,6 +267,11 @@ START_TEST(read_only_socket)
 	fd = dial(x.status);
 	say(fd, SWITCH);
 	assert_hears(&x, fd, "read-only");
+	/* it changes nothing, but runs programs as root */
+	say(fd, "{\"v\":1,\"cmd\":\"fence-check\"}\n");
+	assert_hears(&x, fd, "read-only");
+	say(fd, "{\"v\":1,\"cmd\":\"fence-peer\",\"resource\":\"r0\"}\n");
+	assert_hears(&x, fd, "read-only");
 	ck_assert_int_eq(x.requests, 0);
 	say(fd, STATUS);
 	assert_hears(&x, fd, "\"ok\"");
