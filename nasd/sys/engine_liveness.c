@@ -272,8 +272,9 @@ void engine_liveness_peer_up(struct engine *e, const struct peer_intro *intro)
 
 void engine_liveness_get(struct engine *e, struct peer_life *out)
 {
-	const struct engine_liveness *v = e->liveness;
+	struct engine_liveness *v = e->liveness;
 
+	hear_link(v);
 	*out = (struct peer_life){
 		.silent = v->silent && liveness_silent(&v->life, engine_now_us()),
 		.node_answers = v->node_answers,
