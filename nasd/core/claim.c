@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 enum { CLAIM_TIMEOUT_US = 5000000 };
 
@@ -33,6 +34,13 @@ static void open_claim(struct group_core *g, int64_t now, const struct group_req
 	g->txn_epoch = epoch;
 	g->phase_began = now;
 	group_begin_log(g, now, SWITCH_TAKEOVER, epoch, NODE_NONE, g->cfg.self, req->by);
+}
+
+static bool may_be_old(const struct group_core *g)
+{
+	const struct facts *f = &g->facts[g->cfg.self];
+
+	return f->valid && f->drbd_known && !strcmp(f->drbd_disk, "Consistent");
 }
 
 void claim_begin(struct group_core *g, int64_t now, const struct group_request *req)
@@ -68,9 +76,18 @@ void claim_begin(struct group_core *g, int64_t now, const struct group_request *
 			    "start nasd there; or, when you have seen that the node is off: --peer-confirmed-dead NODE");
 		return;
 	}
+	if (!g->t.silent_at && g->t.life.heard_us >= 0) {
+		reply_error(g, req, "the peer is not dead: its heartbeats arrive", "check the link between the two nasd: nasctl status");
+		return;
+	}
+	if (may_be_old(g) && !req->accept_old_copy) {
+		reply_error(g, req, "this node's copy of the data may be old: it was not connected to the other since it started",
+			    "bring the other node back; or, when it is lost for good: --accept-old-copy");
+		return;
+	}
 	open_claim(g, now, req, epoch);
 	claim_own(g, now, epoch, "an operator confirmed that the peer is off");
-	takeover_trusted(g, now, req->by);
+	takeover_trusted(g, now, req);
 }
 
 /* Why this node does not agree to a claim; NULL: it does. */

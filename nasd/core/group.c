@@ -53,7 +53,7 @@ void group_say_standby(struct group_core *g)
 	if (g->j.owner == NODE_NONE)
 		text = "nobody owns the group";
 	else if (g->wait_resume)
-		text = "waiting for the peer's word before it serves again";
+		text = "waiting for the peer's word before it serves again; when the peer is off for good: nasctl takeover --peer-confirmed-dead";
 	else if (g->t.text[0])
 		text = g->t.text;
 	if (g->state != GS_STANDBY || strcmp(g->detail, text))

@@ -73,6 +73,7 @@ struct group_request {
 	uint64_t id;             /* comes back in ACT_REPLY */
 	int target;              /* node that shall become active */
 	bool peer_confirmed_dead; /* takeover: an operator's word that the peer is off */
+	bool accept_old_copy;    /* ... and that this node's copy of the data may not be the newest */
 	bool remote;             /* came from the peer: the reply goes there */
 	char by[80];
 };

@@ -218,7 +218,7 @@ int64_t takeover_next_tick(const struct group_core *g); /* 0: none */
 void takeover_facts(struct group_core *g, int64_t now, const struct facts *f);
 void takeover_confirm(struct group_core *g, int64_t now, const struct group_request *req);
 /* The group was taken over on an operator's word: DRBD may be told so. */
-void takeover_trusted(struct group_core *g, int64_t now, const char *by);
+void takeover_trusted(struct group_core *g, int64_t now, const struct group_request *req);
 void takeover_outdate_asked(struct group_core *g, const struct peer_msg *m);
 void takeover_outdated(struct group_core *g, int64_t now, const struct peer_msg *m);
 

@@ -319,12 +319,14 @@ static void proven(struct group_core *g, int64_t now, enum fence_need need, cons
 	settle_io(g, now);
 }
 
-void takeover_trusted(struct group_core *g, int64_t now, const char *by)
+/* DRBD takes an old copy for the newest only when the peer is said to be fenced. */
+void takeover_trusted(struct group_core *g, int64_t now, const struct group_request *req)
 {
-	char why[160];
+	char why[200];
 
-	snprintf(why, sizeof(why), "%.80s has confirmed that %s is off", by, peer_name(g));
-	remember(g, now, FENCE_PEER_DOWN, g->j.epoch, why);
+	snprintf(why, sizeof(why), "%.80s has confirmed that %s is off%s", req->by, peer_name(g),
+		 req->accept_old_copy ? ", and accepts that this copy may be old" : "");
+	remember(g, now, req->accept_old_copy ? FENCE_PEER_FENCED : FENCE_PEER_DOWN, g->j.epoch, why);
 }
 
 /* ---- the run */

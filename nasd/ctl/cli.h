@@ -33,6 +33,7 @@ struct cli {
 	const char *socket;  /* path of control.sock */
 	const char *group;   /* NULL: not given; likewise below */
 	const char *confirmed_dead, *svg, *host;
+	bool accept_old_copy;
 	unsigned limit;      /* 0: not given */
 	unsigned index;      /* 1: the newest */
 	unsigned timeout_s;  /* 0: not given */

@@ -13,6 +13,7 @@ enum cli_exit cli_takeover(const struct cli *cli)
 		code = take_name(cli, "peer-confirmed-dead", cli->confirmed_dead, req.peer_confirmed_dead);
 	if (code != CLI_DONE)
 		return code;
+	req.accept_old_copy = cli->accept_old_copy;
 	if (cli->confirmed_dead)
 		confirm_warn(req.peer_confirmed_dead);
 	return move_run(cli, &req);

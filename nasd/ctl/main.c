@@ -21,6 +21,7 @@ enum {
 	O_LIMIT = 1 << 5,
 	O_TIMELINE = 1 << 6,
 	O_HOST = 1 << 7,
+	O_OLD_COPY = 1 << 8,
 };
 
 static enum cli_exit cli_help(const struct cli *cli);
@@ -42,7 +43,7 @@ static const struct subcommand {
 	{ "switchover", cli_switchover, "move a group to NODE while its clients wait a moment", "NODE [--dry-run]",
 	  1, 1, O_SOCKET | O_GROUP | O_DRY, false },
 	{ "takeover", cli_takeover, "serve a group on NODE after the other has failed",
-	  "NODE [--peer-confirmed-dead PEER]", 1, 1, O_SOCKET | O_GROUP | O_DEAD, false },
+	  "NODE [--peer-confirmed-dead PEER [--accept-old-copy]]", 1, 1, O_SOCKET | O_GROUP | O_DEAD | O_OLD_COPY, false },
 	{ "fence", cli_fence, "what switches the other node off, whether it would, or your word that it is off",
 	  "status | check | confirm NODE [--peer-confirmed-dead NODE]", 1, 2, O_SOCKET | O_DEAD, false },
 	{ "history", cli_history, "the moves so far, the newest first", "[--limit N]", 0, 0,
@@ -110,7 +111,7 @@ static enum cli_exit cli_help(const struct cli *cli)
 	return CLI_DONE;
 }
 
-enum { OPT_SOCKET = 256, OPT_TIMEOUT, OPT_DEAD, OPT_SVG, OPT_FREEZE, OPT_INDEX, OPT_HOST };
+enum { OPT_SOCKET = 256, OPT_TIMEOUT, OPT_DEAD, OPT_SVG, OPT_FREEZE, OPT_INDEX, OPT_HOST, OPT_OLD_COPY };
 
 static const struct option long_options[] = {
 	{ "group", required_argument, NULL, 'g' },
@@ -122,6 +123,7 @@ static const struct option long_options[] = {
 	{ "watch", no_argument, NULL, 'w' },
 	{ "dry-run", no_argument, NULL, 'n' },
 	{ "peer-confirmed-dead", required_argument, NULL, OPT_DEAD },
+	{ "accept-old-copy", no_argument, NULL, OPT_OLD_COPY },
 	{ "limit", required_argument, NULL, 'l' },
 	{ "index", required_argument, NULL, OPT_INDEX },
 	{ "freeze", no_argument, NULL, OPT_FREEZE },
@@ -168,6 +170,7 @@ static bool take_option(int c, struct parsed *p)
 	case 'n': o->dry_run = true; p->given |= O_DRY; return true;
 	case OPT_SOCKET: o->socket = optarg; p->given |= O_SOCKET; return true;
 	case OPT_DEAD: o->confirmed_dead = optarg; p->given |= O_DEAD; return true;
+	case OPT_OLD_COPY: o->accept_old_copy = true; p->given |= O_OLD_COPY; return true;
 	case OPT_SVG: o->svg = optarg; p->given |= O_TIMELINE; return true;
 	case OPT_FREEZE: o->freeze = true; p->given |= O_TIMELINE; return true;
 	case OPT_HOST: o->host = optarg; p->given |= O_HOST; return true;

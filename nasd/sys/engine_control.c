@@ -97,6 +97,7 @@ static void to_core(struct engine *e, struct ctl_client *c, const struct ctl_req
 		return;
 	r.id = p->id;
 	r.target = target;
+	r.accept_old_copy = req->accept_old_copy;
 	r.peer_confirmed_dead = req->peer_confirmed_dead[0] != '\0';
 	snprintf(r.by, sizeof(r.by), "%s", by);
 	if (r.kind != REQUEST_CHECK)

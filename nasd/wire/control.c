@@ -17,7 +17,8 @@ enum ctl_field {
 	FIELD_WHAT = 1 << 5,
 	FIELD_WHEN = 1 << 6,
 	FIELD_RESOURCE = 1 << 7,
-	FIELD_END = 1 << 8,
+	FIELD_OLD_COPY = 1 << 8,
+	FIELD_END = 1 << 9,
 };
 
 enum { HISTORY_LIMIT_MAX = 100000 };
@@ -36,7 +37,7 @@ static const struct command commands[CTL_CMD_COUNT] = {
 	[CTL_CHECK] = { "check", LOOKS, FIELD_NODE, FIELD_GROUP },
 	[CTL_PLAN] = { "plan", LOOKS, FIELD_NODE, FIELD_GROUP },
 	[CTL_SWITCHOVER] = { "switchover", CHANGES, FIELD_NODE, FIELD_GROUP },
-	[CTL_TAKEOVER] = { "takeover", CHANGES, FIELD_NODE, FIELD_GROUP | FIELD_DEAD },
+	[CTL_TAKEOVER] = { "takeover", CHANGES, FIELD_NODE, FIELD_GROUP | FIELD_DEAD | FIELD_OLD_COPY },
 	[CTL_HISTORY] = { "history", LOOKS, 0, FIELD_GROUP | FIELD_LIMIT },
 	[CTL_CONFIG] = { "config", LOOKS, 0, 0 },
 	[CTL_VERSION_CMD] = { "version", LOOKS, 0, 0 },
@@ -131,6 +132,11 @@ static int read_field(const char *key, const json_t *v, struct ctl_request *req,
 			return REFUSE(err, "\"limit\" must be an integer from 1 to %d", HISTORY_LIMIT_MAX);
 		req->limit = (unsigned)n;
 		return 0;
+	}
+	if (!strcmp(key, "accept_old_copy")) {
+		*bit = FIELD_OLD_COPY;
+		req->accept_old_copy = json_is_true(v);
+		return json_is_boolean(v) ? 0 : REFUSE(err, "\"accept_old_copy\" must be true or false");
 	}
 	jf_clean_text(clean, sizeof(clean), key);
 	return REFUSE(err, "unknown field \"%s\"", clean);
@@ -246,6 +252,8 @@ char *ctl_request_format(const struct ctl_request *req)
 	}
 	if (!r && req->limit)
 		r = json_object_set_new(obj, "limit", json_integer(req->limit));
+	if (!r && req->accept_old_copy)
+		r = json_object_set_new(obj, "accept_old_copy", json_true());
 	len = r ? 0 : json_dumpb(obj, NULL, 0, JSON_COMPACT);
 	if (len)
 		line = malloc(len + 2);

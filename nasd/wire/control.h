@@ -18,7 +18,7 @@
  *   check       group? node      data: {"findings":[finding...],"ready":bool}
  *   plan        group? node      data: {"steps":[{"name","stage","side","deadline_ms","help"}...]}
  *   switchover* group? node      step events, then the history entry as data
- *   takeover*   group? node peer_confirmed_dead?   the same
+ *   takeover*   group? node peer_confirmed_dead? accept_old_copy?   the same
  *   history     group? limit?    data: {"entries":[...]} newest first
  *   config                       data: {"text":"..."} the running configuration, canonical
  *   version                      data: {"version","protocol","node"}
@@ -79,6 +79,7 @@ struct ctl_request {
 	char group[NAME_MAX_LEN];   /* empty: not given */
 	char node[NAME_MAX_LEN];
 	char peer_confirmed_dead[NAME_MAX_LEN];
+	bool accept_old_copy;
 	unsigned limit;             /* history; 0: not given */
 	char step[NAME_MAX_LEN], what[NAME_MAX_LEN], when[NAME_MAX_LEN];
 	char resource[CTL_RESOURCE_LEN]; /* as DRBD names it */
