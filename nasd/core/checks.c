@@ -190,6 +190,8 @@ static void judge_addresses(struct judge *j, int node, const struct facts *a, bo
 		struct finding *f = add(j, "address", node, "%s %s on %s", ad->text,
 					is_source ? "present" : "can be added", ad->ifname);
 
+		if (is_source && !ad->link_up)
+			continue; /* a reason to move; the target's is judged as ever */
 		if (!ad->link_up)
 			fail(f, "bring the interface up and check its cable", "%s: the link of %s is down", ad->text, ad->ifname);
 		else if (is_source && !ad->present)

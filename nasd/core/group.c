@@ -263,17 +263,36 @@ static void put_address_back(struct group_core *g, int64_t now, const char *addr
 	activate(g, now, true, why);
 }
 
-/* The node serves on from its peer's disk: it had better be the other way round. */
-static void leave_bad_disk(struct group_core *g, int64_t now, const struct facts *f)
+/* A link that clients come over is down here and up there. */
+static bool link_better_there(const struct group_core *g, const struct facts *f)
+{
+	const struct facts *p = &g->facts[group_peer_index(g)];
+
+	for (unsigned i = 0; p->valid && i < f->n_addresses && i < p->n_addresses && i < GROUP_ADDRS_MAX; i++)
+		if (!f->addresses[i].link_up && p->addresses[i].link_up)
+			return true;
+	return false;
+}
+
+/* Why the group had better be on the other node; NULL: it had not. */
+static const char *better_there(const struct group_core *g, const struct facts *f)
+{
+	if (!strcmp(f->drbd_disk, "Diskless") || !strcmp(f->drbd_disk, "Failed"))
+		return "the disk has failed here";
+	return link_better_there(g, f) ? "the clients' link is down here" : NULL;
+}
+
+/* The service goes on meanwhile, as well as it can. */
+static void leave_if_better(struct group_core *g, int64_t now, const struct facts *f)
 {
 	struct group_request r = { .kind = REQUEST_SWITCHOVER, .target = group_peer_index(g) };
+	const char *why = better_there(g, f);
 
-	if (!g->cfg.takes_over || !g->peer_up || !g->peer.epoch || strcmp(f->drbd_peer_disk, "UpToDate") != 0 ||
-	    (strcmp(f->drbd_disk, "Diskless") != 0 && strcmp(f->drbd_disk, "Failed") != 0) ||
+	if (!why || !g->cfg.takes_over || !g->peer_up || strcmp(f->drbd_peer_disk, "UpToDate") != 0 ||
 	    g->req_open || g->gather.active || now < g->leave_at)
 		return;
 	g->leave_at = now + LEAVE_AGAIN_US;
-	snprintf(r.by, sizeof(r.by), "nasd: the disk of %s has failed", group_node_name(g, g->cfg.self));
+	snprintf(r.by, sizeof(r.by), "nasd: %s", why);
 	group_request(g, now, &r);
 }
 
@@ -287,7 +306,7 @@ static void monitored(struct group_core *g, int64_t now, const struct facts *f)
 	else if (g->state == GS_ACTIVE && address && g->prog.purpose == PURPOSE_NONE)
 		put_address_back(g, now, address);
 	else if (g->state == GS_ACTIVE && g->prog.purpose == PURPOSE_NONE)
-		leave_bad_disk(g, now, f);
+		leave_if_better(g, now, f);
 	else if (g->state == GS_STANDBY && g->prog.purpose == PURPOSE_NONE && f->server == SERVER_DOWN && !f->mounted)
 		program_start(g, now, PURPOSE_REWARM, program_rewarm, true);
 }

@@ -101,7 +101,7 @@ struct group_core {
 	struct switch_log log;
 	bool log_unsaved;          /* complete but for the server's warm start */
 	int64_t next_monitor;
-	int64_t leave_at;          /* not before then is a failed disk left (again) */
+	int64_t leave_at;          /* not before then does it ask (again) to be moved to where it is better */
 
 	struct action *queue;
 	size_t q_head, q_end, q_cap;

@@ -148,6 +148,26 @@ START_TEST(fencing_of_manual)
 }
 END_TEST
 
+/* What is wrong with the source alone is a reason to move, not to stay. */
+START_TEST(away_from_trouble)
+{
+	static const char *const disks[] = { "Diskless", "Failed" };
+	struct err e = { .cls = ERR_NONE };
+	size_t n;
+
+	for (int k = 0; k < 2; k++) {
+		good();
+		PUT(f[SRC].drbd_disk, disks[k]);
+		f[SRC].addresses[0].link_up = false;
+		n = checks_judge(&in, found);
+		ck_assert_int_eq(checks_error(found, n, names, &e), 0);
+		f[TGT].addresses[0].link_up = false;
+		n = checks_judge(&in, found);
+		ck_assert_int_eq(checks_error(found, n, names, &e), -EBUSY);
+	}
+}
+END_TEST
+
 START_TEST(all_is_well)
 {
 	struct err e = { .cls = ERR_NONE };
@@ -269,6 +289,7 @@ int main(void)
 	TCase *tc = core_case(suite, "checks");
 
 	tcase_add_test(tc, all_is_well);
+	tcase_add_test(tc, away_from_trouble);
 	tcase_add_test(tc, fencing_of_manual);
 	tcase_add_test(tc, state_of_the_clients);
 	tcase_add_loop_test(tc, each_alone, 0, sizeof(wrongs) / sizeof(wrongs[0]));
