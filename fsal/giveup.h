@@ -8,7 +8,7 @@
  * Nobody is given up while somebody may be on his way: a client id without a
  * session, a connection from an address that no client has, a client that has
  * not said that it has reclaimed. Nor when no client at all has come back: that
- * is no death, it is the network.
+ * is no death, it is the network. Until the period's own end, that is.
  */
 #ifndef FSAL_GIVEUP_H
 #define FSAL_GIVEUP_H
@@ -19,6 +19,7 @@
 
 struct giveup {
 	int64_t wait_us;  /* 0: never */
+	int64_t length_us; /* of a grace period */
 	int64_t since_us; /* when grace was seen first; 0: there is none */
 };
 
@@ -30,9 +31,10 @@ struct giveup_look {
 };
 
 enum giveup_word {
-	GIVEUP_IDLE, /* no grace, or no wish: need not be asked again before the next grace */
+	GIVEUP_IDLE, /* no grace: need not be asked again before the next one */
 	GIVEUP_WAIT,
 	GIVEUP_NOW,
+	GIVEUP_OVER, /* the time is over for everybody */
 };
 
 /* For each grace period, from its beginning to its end. */

@@ -23,12 +23,12 @@ static struct {
 void grace_configure(int64_t wait_us)
 {
 	grace.giveup.wait_us = wait_us;
-	grace.watching = wait_us > 0;
+	grace.watching = true;
 }
 
 void grace_begins(void)
 {
-	grace.watching = grace.giveup.wait_us > 0;
+	grace.watching = true;
 }
 
 uint64_t grace_given_up(void)
@@ -75,15 +75,20 @@ struct seek {
 	bool found;
 };
 
+/* ganesha has both forms of an IPv4 client of an IPv6 socket. */
+static const char *without_prefix(const char *text)
+{
+	return strncmp(text, "::ffff:", 7) ? text : text + 7;
+}
+
 static bool has_address(const nfs_client_id_t *c, void *data)
 {
 	struct seek *s = data;
 
-	s->found = c->gsh_client && !strcmp(c->gsh_client->hostaddr_str, s->address);
+	s->found = c->gsh_client && !strcmp(without_prefix(c->gsh_client->hostaddr_str), s->address);
 	return !s->found;
 }
 
-/* As ganesha writes it: an IPv4 address in an IPv6 socket is an IPv4 address. */
 static bool address_text(const struct sockaddr_storage *a, char text[INET6_ADDRSTRLEN])
 {
 	const struct sockaddr_in *v4 = (const struct sockaddr_in *)a;
@@ -118,7 +123,7 @@ static void look_around(const struct private_parts *parts, struct giveup_look *l
 		return;
 	each_client(ht_confirmed_client_id, count_client, look);
 	each_client(parts->unconfirmed, count_client, look);
-	if (look->back && !look->reclaiming && !look->coming)
+	if (grace.giveup.wait_us && look->back && !look->reclaiming && !look->coming)
 		conns_each(count_connection, look);
 }
 
@@ -159,7 +164,11 @@ int grace_tick(const struct private_parts *parts)
 	if (!grace.watching)
 		return -1;
 	look_around(parts, &look);
+	if (!grace.length)
+		grace.giveup.length_us = nfs_param.nfsv4_param.grace_period * 1000000LL;
 	word = giveup_judge(&grace.giveup, clock_now_us(), &look);
+	if (word == GIVEUP_OVER)
+		admin_grace_lift();
 	if (word == GIVEUP_NOW && end_now(parts)) {
 		grace.given_up++;
 		LogEvent(COMPONENT_FSAL, "NASD: grace ends: %zu clients have reclaimed, whoever has not come back in %lld s is given up",

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 /*
- * The end of a grace period without the clients that are given up (giveup.h). By
- * the thread of the socket.
+ * The end of a grace period when its time is over (ganesha's reaper looks every 10 s
+ * only), or before, without the clients that are given up (giveup.h). By the thread
+ * of the socket.
  */
 #ifndef FSAL_GRACE_H
 #define FSAL_GRACE_H

@@ -124,11 +124,14 @@ END_TEST
 
 START_TEST(given_up)
 {
-	struct giveup g = {.wait_us = 1000}, never = {0};
+	struct giveup g = {.wait_us = 1000, .length_us = 100000}, never = {.length_us = 2000};
 	const struct giveup_look none = {.in_grace = true}, all = {.in_grace = true, .back = 2};
 	struct giveup_look look = all;
 
-	ck_assert_int_eq(giveup_judge(&never, 1, &all), GIVEUP_IDLE);
+	/* without a wish: all of it, and no more */
+	ck_assert_int_eq(giveup_judge(&never, 1, &all), GIVEUP_WAIT);
+	ck_assert_int_eq(giveup_judge(&never, 2000, &all), GIVEUP_WAIT);
+	ck_assert_int_eq(giveup_judge(&never, 2001, &all), GIVEUP_OVER);
 	ck_assert_int_eq(giveup_judge(&g, 1, &(struct giveup_look){.back = 2}), GIVEUP_IDLE);
 	/* from the moment at which grace is seen */
 	ck_assert_int_eq(giveup_judge(&g, 5000, &all), GIVEUP_WAIT);
@@ -141,11 +144,12 @@ START_TEST(given_up)
 	look.reclaiming = 0;
 	look.coming = 1;
 	ck_assert_int_eq(giveup_judge(&g, 99000, &look), GIVEUP_WAIT);
+	ck_assert_int_eq(giveup_judge(&g, 105000, &look), GIVEUP_OVER);
 	/* the next one begins anew */
 	look.in_grace = false;
-	ck_assert_int_eq(giveup_judge(&g, 99500, &look), GIVEUP_IDLE);
-	ck_assert_int_eq(giveup_judge(&g, 100000, &all), GIVEUP_WAIT);
-	ck_assert_int_eq(giveup_judge(&g, 101000, &all), GIVEUP_NOW);
+	ck_assert_int_eq(giveup_judge(&g, 199500, &look), GIVEUP_IDLE);
+	ck_assert_int_eq(giveup_judge(&g, 200000, &all), GIVEUP_WAIT);
+	ck_assert_int_eq(giveup_judge(&g, 201000, &all), GIVEUP_NOW);
 }
 END_TEST
 

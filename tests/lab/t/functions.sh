@@ -203,12 +203,14 @@ with_trigger() { # manual|heartbeat
 	wait_until 40 is_ready || die "not ready with trigger = $1: $(show_pair)"
 }
 
-# Whether a planned move takes the clients' state along: auto or off, on both nodes.
+# An option of the section nfs on both nodes, also after they have been switched off.
 # A server is what it was started as: two moves renew both.
-migrate_state() { # auto|off
-	local p
+nfs_option() { # KEY VALUE
+	local p file
 	for p in $NODES; do
-		on "$p" sed -i "s/migrate-state = .*/migrate-state = $1/" /etc/nasd/nasd.conf || return 1
+		file=$LAB_STATE/node/$p/root/etc/nasd/nasd.conf
+		sed -i -e "/^\t\t$1 = /d" -e "s/^\tnfs {.*/&\n\t\t$1 = $2/" "$file" &&
+			lab put "$p" "$file" /etc/nasd/nasd.conf >/dev/null || return 1
 	done
 	for p in $NODES; do
 		lab service "$p" nasd restart >/dev/null || return 1
@@ -220,6 +222,9 @@ migrate_state() { # auto|off
 	done
 	wait_until 40 is_ready
 }
+
+# Whether a planned move takes the clients' state along.
+migrate_state() { nfs_option migrate-state "$1"; } # auto|off
 
 # What the journal on disk says: "OWNER-INDEX EPOCH" of the newest owner record
 # that no abort of its own transaction has taken back (nasd/core/journal.h).
