@@ -200,9 +200,9 @@ static void on_route(struct nlmsghdr *nlh, void *arg)
  */
 static void await_delivery(struct nl_sock *sock, const struct net_addr *addr)
 {
-	const int64_t end = net_now_ms() + NET_ADDR_DELIVERY_MS;
 	const struct timespec pause = { .tv_nsec = 500 * 1000 };
 	bool local = addr->family != AF_INET6;
+	int64_t end = 0;
 
 	while (!local) {
 		AUTO_NL_MSG struct nl_msg *msg = nlmsg_alloc_simple(RTM_GETROUTE, 0);
@@ -212,38 +212,51 @@ static void await_delivery(struct nl_sock *sock, const struct net_addr *addr)
 		    nla_put(msg, RTA_DST, 16, addr->ip) < 0)
 			return;
 		net_sock_request(sock, msg, NET_SOCK_TIMEOUT_MS, on_route, &local);
-		if (local || net_now_ms() >= end)
+		if (local || (end && net_now_ms() >= end))
 			return;
+		if (!end)
+			end = net_now_ms() + NET_ADDR_DELIVERY_MS;
 		nanosleep(&pause, NULL);
 	}
 }
 
-int net_addr_add(const struct net_addr *addr, struct err *e)
+/* One socket for a series of addresses, and the index of the interface of the last. */
+struct session {
+	struct nl_sock *sock;
+	const char *ifname;
+	unsigned ifindex;
+};
+
+static unsigned index_of(struct session *w, const char *ifname)
 {
-	unsigned ifindex = if_nametoindex(addr->ifname);
-	AUTO_NL_SOCK struct nl_sock *sock = net_sock_open(NETLINK_ROUTE, "address", e);
+	if (!w->ifname || strcmp(w->ifname, ifname) != 0)
+		w->ifindex = if_nametoindex(ifname);
+	w->ifname = ifname;
+	return w->ifindex;
+}
+
+static int add_one(struct session *w, const struct net_addr *addr, struct err *e)
+{
+	unsigned ifindex = index_of(w, addr->ifname);
 	struct scan s;
 	int ret;
 
-	if (!sock)
-		return -EIO;
 	if (!ifindex)
 		return no_interface(addr, e);
-	ret = scan(sock, addr, ifindex, &s);
+	ret = scan(w->sock, addr, ifindex, &s);
 	if (ret)
 		return fail(addr, ret, "cannot list the addresses", e);
 	if (s.elsewhere || s.other_prefix)
 		return refuse_conflict(addr, &s, e);
 	if (s.dad_failed) /* put there by somebody else, with DAD: dead as it is */
-		change(sock, addr, ifindex, RTM_DELADDR, 0);
+		change(w->sock, addr, ifindex, RTM_DELADDR, 0);
 	if (!s.present || s.dad_failed)
-		ret = change(sock, addr, ifindex, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL);
+		ret = change(w->sock, addr, ifindex, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL);
 	if (ret && ret != -EEXIST)
 		return fail(addr, ret, "cannot add the address", e);
-	ret = source_rule(sock, addr, false);
+	ret = source_rule(w->sock, addr, false);
 	if (ret)
 		return fail(addr, ret, "cannot remove the rule that silences the address", e);
-	await_delivery(sock, addr);
 	return 0;
 }
 
@@ -258,48 +271,91 @@ static void promote_secondaries(const char *ifname)
 		return;
 }
 
-int net_addr_del(const struct net_addr *addr, struct err *e)
+static int del_one(struct session *w, const struct net_addr *addr, struct err *e)
 {
-	unsigned ifindex = if_nametoindex(addr->ifname);
-	AUTO_NL_SOCK struct nl_sock *sock = net_sock_open(NETLINK_ROUTE, "address", e);
+	unsigned ifindex = index_of(w, addr->ifname);
 	struct scan s;
-	int ret;
+	int ret = scan(w->sock, addr, ifindex, &s);
 
-	if (!sock)
-		return -EIO;
-	ret = scan(sock, addr, ifindex, &s);
 	if (ret)
 		return fail(addr, ret, "cannot list the addresses", e);
 	if (s.other_prefix)
 		return refuse_conflict(addr, &s, e);
-	ret = s.elsewhere ? 0 : source_rule(sock, addr, true);
+	ret = s.elsewhere ? 0 : source_rule(w->sock, addr, true);
 	if (ret)
 		return fail(addr, ret, "cannot add the rule that silences the address", e);
 	if (!s.present)
 		return 0;
 	if (addr->family == AF_INET && !s.secondary && s.has_followers)
 		promote_secondaries(addr->ifname);
-	ret = change(sock, addr, ifindex, RTM_DELADDR, 0);
+	ret = change(w->sock, addr, ifindex, RTM_DELADDR, 0);
 	if (ret && ret != -EADDRNOTAVAIL && ret != -ENODEV)
 		return fail(addr, ret, "cannot remove the address", e);
 	return 0;
 }
 
-int net_addr_present(const struct net_addr *addr, bool *present, struct err *e)
+static int look_at_one(struct session *w, const struct net_addr *addr, bool *present, struct err *e)
 {
-	unsigned ifindex = if_nametoindex(addr->ifname);
-	AUTO_NL_SOCK struct nl_sock *sock = net_sock_open(NETLINK_ROUTE, "address", e);
+	unsigned ifindex = index_of(w, addr->ifname);
 	struct scan s;
 	int ret;
 
-	if (!sock)
-		return -EIO;
 	*present = false;
 	if (!ifindex)
 		return 0;
-	ret = scan(sock, addr, ifindex, &s);
+	ret = scan(w->sock, addr, ifindex, &s);
 	if (ret)
 		return fail(addr, ret, "cannot list the addresses", e);
 	*present = s.present && !s.dad_failed;
 	return 0;
+}
+
+int net_addr_add_all(const struct net_addr *addrs, size_t n, struct err *e)
+{
+	AUTO_NL_SOCK struct nl_sock *sock = net_sock_open(NETLINK_ROUTE, "address", e);
+	struct session w = { .sock = sock };
+	int ret = sock ? 0 : -EIO;
+
+	for (size_t i = 0; ret == 0 && i < n; i++)
+		ret = add_one(&w, &addrs[i], e);
+	for (size_t i = 0; ret == 0 && i < n; i++)
+		await_delivery(sock, &addrs[i]);
+	return ret;
+}
+
+int net_addr_del_all(const struct net_addr *addrs, size_t n, struct err *e)
+{
+	AUTO_NL_SOCK struct nl_sock *sock = net_sock_open(NETLINK_ROUTE, "address", e);
+	struct session w = { .sock = sock };
+	int ret = sock ? 0 : -EIO;
+
+	for (size_t i = 0; ret == 0 && i < n; i++)
+		ret = del_one(&w, &addrs[i], e);
+	return ret;
+}
+
+int net_addr_present_all(const struct net_addr *addrs, size_t n, bool *present, struct err *e)
+{
+	AUTO_NL_SOCK struct nl_sock *sock = net_sock_open(NETLINK_ROUTE, "address", e);
+	struct session w = { .sock = sock };
+	int ret = sock ? 0 : -EIO;
+
+	for (size_t i = 0; ret == 0 && i < n; i++)
+		ret = look_at_one(&w, &addrs[i], &present[i], e);
+	return ret;
+}
+
+int net_addr_add(const struct net_addr *addr, struct err *e)
+{
+	return net_addr_add_all(addr, 1, e);
+}
+
+int net_addr_del(const struct net_addr *addr, struct err *e)
+{
+	return net_addr_del_all(addr, 1, e);
+}
+
+int net_addr_present(const struct net_addr *addr, bool *present, struct err *e)
+{
+	return net_addr_present_all(addr, 1, present, e);
 }

@@ -79,4 +79,12 @@ enum { NET_ADDR_RULE_PREF = 77 };
 /* Whether exactly this address (interface and prefix length too) is there. */
 int net_addr_present(const struct net_addr *addr, bool *present, struct err *e);
 
+/*
+ * The same for n of them, at a fraction of the cost: one socket, asked once. Up to
+ * the first that fails; present has n elements.
+ */
+int net_addr_add_all(const struct net_addr *addrs, size_t n, struct err *e);
+int net_addr_del_all(const struct net_addr *addrs, size_t n, struct err *e);
+int net_addr_present_all(const struct net_addr *addrs, size_t n, bool *present, struct err *e);
+
 #endif

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <time.h>
 
+enum { ANSWER_MAX = 32 * 1024 };
+
 struct request {
 	void (*on_msg)(struct nlmsghdr *nlh, void *arg);
 	void *arg;
@@ -33,6 +35,9 @@ struct nl_sock *net_sock_open(int protocol, const char *where, struct err *e)
 		err_set(e, ERR_SYSTEM, ENOMEM, where, "no memory for a netlink socket");
 		return NULL;
 	}
+	/* An answer has at most the size that the kernel's dumps have; no look at its size first. */
+	nl_socket_disable_msg_peek(s);
+	nl_socket_set_msg_buf_size(s, ANSWER_MAX);
 	ret = nl_connect(s, protocol);
 	if (ret || nl_socket_set_nonblocking(s)) {
 		err_set(e, ERR_SYSTEM, errno ? errno : EPROTO, where, "cannot open a netlink socket: %s",
@@ -62,14 +67,17 @@ static void take(struct request *r, struct nlmsghdr *nlh)
 	}
 }
 
+/* 0, or 1 when nothing is there. */
 static int receive(struct nl_sock *s, struct request *r)
 {
 	struct sockaddr_nl from;
 	unsigned char *buf = NULL;
 	int n = nl_recv(s, &from, &buf, NULL);
 
-	if (n <= 0)
-		return n == 0 || n == -NLE_AGAIN || n == -NLE_INTR ? 0 : -EIO;
+	if (n == 0 || n == -NLE_AGAIN)
+		return 1;
+	if (n < 0)
+		return n == -NLE_INTR ? 0 : -EIO;
 	if (from.nl_pid == 0) { /* the kernel, nobody else */
 		struct nlmsghdr *nlh = (struct nlmsghdr *)(void *)buf;
 
@@ -80,12 +88,23 @@ static int receive(struct nl_sock *s, struct request *r)
 	return 0;
 }
 
+static int wait_for_more(struct nl_sock *s, int64_t *until, unsigned timeout_ms)
+{
+	struct pollfd pfd = { .fd = nl_socket_get_fd(s), .events = POLLIN };
+	int64_t now = net_now_ms();
+
+	if (!*until)
+		*until = now + timeout_ms;
+	if (now >= *until)
+		return -ETIMEDOUT;
+	return poll(&pfd, 1, (int)(*until - now)) < 0 && errno != EINTR ? -errno : 0;
+}
+
 int net_sock_request(struct nl_sock *s, struct nl_msg *msg, unsigned timeout_ms,
 		     void (*on_msg)(struct nlmsghdr *nlh, void *arg), void *arg)
 {
 	struct request r = { .on_msg = on_msg, .arg = arg };
-	int64_t until = net_now_ms() + timeout_ms;
-	struct pollfd pfd = { .fd = nl_socket_get_fd(s), .events = POLLIN };
+	int64_t until = 0;
 	int ret;
 
 	nl_complete_msg(s, msg); /* sequence number, port, NLM_F_REQUEST and NLM_F_ACK */
@@ -93,15 +112,12 @@ int net_sock_request(struct nl_sock *s, struct nl_msg *msg, unsigned timeout_ms,
 	ret = nl_send(s, msg);
 	if (ret < 0)
 		return ret == -NLE_PERM ? -EPERM : -EIO;
+	/* Mostly the kernel has answered by now, so it is looked for first. */
 	while (!r.done) {
-		int64_t left = until - net_now_ms();
-
-		if (left <= 0)
-			return -ETIMEDOUT;
-		if (poll(&pfd, 1, (int)left) < 0 && errno != EINTR)
-			return -errno;
 		ret = receive(s, &r);
-		if (ret)
+		if (ret > 0)
+			ret = wait_for_more(s, &until, timeout_ms);
+		if (ret < 0)
 			return ret;
 	}
 	if (r.result == 0 && r.disturbed)

@@ -21,16 +21,13 @@ enum {
 
 int addresses_present(struct effects *fx, size_t *n, struct err *e)
 {
-	*n = 0;
-	for (size_t i = 0; i < fx->n_addrs; i++) {
-		bool present;
-		int r = net_addr_present(&fx->addrs[i], &present, e);
+	bool present[CONF_ADDRESSES_MAX];
+	int r = net_addr_present_all(fx->addrs, fx->n_addrs, present, e);
 
-		if (r < 0)
-			return r;
-		*n += present;
-	}
-	return 0;
+	*n = 0;
+	for (size_t i = 0; r == 0 && i < fx->n_addrs; i++)
+		*n += present[i];
+	return r;
 }
 
 /* ---- who was connected */
@@ -138,9 +135,8 @@ enum outcome address_del_run(struct effects *fx, struct word *w)
 	if (recall(fx, &present, &connections, w->err) < 0)
 		return OUTCOME_UNKNOWN;
 	/* Also those that are not there: another prefix, a rule against its use. */
-	for (size_t i = 0; i < fx->n_addrs; i++)
-		if (net_addr_del(&fx->addrs[i], w->err) < 0)
-			return OUTCOME_UNKNOWN;
+	if (net_addr_del_all(fx->addrs, fx->n_addrs, w->err) < 0)
+		return OUTCOME_UNKNOWN;
 	if (present == 0)
 		SAY(w, "already: no floating address here");
 	else
@@ -166,17 +162,15 @@ enum outcome address_add_run(struct effects *fx, struct word *w)
 	char text[EFFECTS_DETAIL_MAX] = "";
 	struct err why = { 0 };
 	struct word look = { text, &why };
+	int r;
 
 	/* An address without the export behind it gives the clients ESTALE, which
 	 * a guest never gets over. */
 	if (exports_served(fx, &look) != OUTCOME_DONE)
 		return refuse(w, "addresses", "export first", "not all exports are served: %.200s", why.msg);
-	for (size_t i = 0; i < fx->n_addrs; i++) {
-		int r = net_addr_add(&fx->addrs[i], w->err);
-
-		if (r < 0)
-			return r == -ENODEV || r == -EEXIST ? OUTCOME_FAILED : outcome_of_error(w->err);
-	}
+	r = net_addr_add_all(fx->addrs, fx->n_addrs, w->err);
+	if (r < 0)
+		return r == -ENODEV || r == -EEXIST ? OUTCOME_FAILED : outcome_of_error(w->err);
 	SAY(w, "%zu address%s", fx->n_addrs, fx->n_addrs == 1 ? "" : "es");
 	return OUTCOME_DONE;
 }
