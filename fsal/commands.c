@@ -193,19 +193,19 @@ static int run_commit(const struct msg_request *req, json_t *fields, struct faul
  * moment, which is waited for. Unsent replies do not matter here: they are in the
  * kernel's hands, and their slots' sequence ids are in a dump.
  */
-static int nothing_runs(struct fault *fault)
+static int nothing_runs(struct hooks_drain *d, struct fault *fault)
 {
-	struct hooks_drain d;
-	int ret = hooks_drain_running(SETTLE_US, &d, fault);
+	int ret = hooks_drain_running(SETTLE_US, d, fault);
 
-	if (ret == 0 && d.running)
-		ret = fault_set(fault, EBUSY, "%ld requests are running: drain first", d.running);
+	if (ret == 0 && d->running)
+		ret = fault_set(fault, EBUSY, "%ld requests are running: drain first", d->running);
 	return ret;
 }
 
 static int run_release(const struct msg_request *req, json_t *fields, struct fault *fault)
 {
-	int ret = nothing_runs(fault);
+	struct hooks_drain d;
+	int ret = nothing_runs(&d, fault);
 
 	if (ret == 0)
 		ret = fds_release(&commands.fds, req->path, fault);
@@ -238,7 +238,8 @@ static void say_counts(json_t *fields, const struct state_counts *n)
 
 static int run_dump(const struct msg_request *req, json_t *fields, struct fault *fault)
 {
-	int ret = nothing_runs(fault);
+	struct hooks_drain d;
+	int ret = nothing_runs(&d, fault);
 
 	(void)req;
 	if (ret == 0 && !commands.state_ready)
@@ -246,6 +247,8 @@ static int run_dump(const struct msg_request *req, json_t *fields, struct fault 
 	if (ret == 0)
 		ret = dump_state(&commands.parts, &commands.body, fault);
 	json_object_set_new(fields, "bytes", json_integer((json_int_t)commands.body.len));
+	json_object_set_new(fields, "held", json_integer((json_int_t)d.held));
+	json_object_set_new(fields, "drain_us", json_integer(d.took_us));
 	say_counts(fields, &commands.body.counts);
 	return ret;
 }
@@ -259,6 +262,7 @@ static int load_gated(struct state_counts *counts, struct load_times *times, boo
 		      struct fault *fault)
 {
 	struct hooks_status s;
+	struct hooks_drain d;
 	size_t resumed;
 	int ret;
 
@@ -267,7 +271,7 @@ static int load_gated(struct state_counts *counts, struct load_times *times, boo
 	if (ret == 0 && s.state == GATE_OPEN)
 		ret = hooks_close(LOAD_GATE_US, fault);
 	if (ret == 0)
-		ret = nothing_runs(fault);
+		ret = nothing_runs(&d, fault);
 	if (ret == 0)
 		ret = can_load(fault); /* now that nobody can come any more */
 	if (ret == 0)

@@ -41,11 +41,15 @@ void switch_log_begin(struct switch_log *l, enum switch_kind kind, uint64_t epoc
 
 void switch_log_add(struct switch_log *l, const struct step_report *r)
 {
+	size_t i;
+
 	if (l->n_steps == STEP_REPORTS_MAX) {
 		l->truncated = true;
 		return;
 	}
-	l->steps[l->n_steps++] = *r;
+	for (i = l->n_steps++; i > 0 && l->steps[i - 1].start_us > r->start_us && l->steps[i - 1].node != r->node; i--)
+		l->steps[i] = l->steps[i - 1];
+	l->steps[i] = *r;
 }
 
 int64_t switch_log_freeze_us(const struct switch_log *l)

@@ -30,6 +30,7 @@ const char *switch_result_name(enum switch_result r);
 
 void switch_log_begin(struct switch_log *l, enum switch_kind kind, uint64_t epoch, int source, int target,
 		      int64_t now_us, const char *requested_by);
+/* In the order in which the rows began: the other node's may be heard of late. */
 void switch_log_add(struct switch_log *l, const struct step_report *r);
 
 /*

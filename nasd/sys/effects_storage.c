@@ -39,6 +39,7 @@ static void wait_for_late_opens(struct effects *fx, int64_t until)
 enum outcome presync_run(struct effects *fx, struct word *w)
 {
 	int64_t until = effects_now_us() + (int64_t)fx->group->limits.precopy_us;
+	struct ganesha_state server;
 	uint64_t first, dirty;
 	int rounds = 0;
 
@@ -53,6 +54,9 @@ enum outcome presync_run(struct effects *fx, struct word *w)
 		rounds++;
 	} while (dirty > fx->group->limits.dirty_bytes && rounds < PRESYNC_ROUNDS &&
 		 effects_now_us() < until);
+	ganesha_state(fx->ganesha, &server);
+	if (server.pid > 0)
+		filesystem_shed(&fx->fs, server.pid);
 	SAY(w, "%s%" PRIu64 " KiB dirty, was %" PRIu64 " KiB; %d round%s",
 	    dirty > fx->group->limits.dirty_bytes ? "still above the limit: " : "", dirty >> 10,
 	    first >> 10, rounds, rounds == 1 ? "" : "s");
@@ -75,10 +79,10 @@ enum outcome presync_verify(struct effects *fx, struct word *w)
 
 /* A server that has released the filesystem is there yet. Should it be what keeps
  * it busy all the same, its time has come. */
-static int unmount(struct effects *fx, bool *already, struct word *w)
+static int unmount(struct effects *fx, bool *already, struct filesystem_state *after, struct word *w)
 {
 	struct ganesha_state st;
-	int ret = filesystem_unmount(&fx->fs, UNMOUNT_WAIT_US, already, w->err);
+	int ret = filesystem_unmount(&fx->fs, UNMOUNT_WAIT_US, already, after, w->err);
 
 	if (ret != -EBUSY)
 		return ret;
@@ -87,7 +91,7 @@ static int unmount(struct effects *fx, bool *already, struct word *w)
 	    ganesha_stop(fx->ganesha, UNMOUNT_WAIT_US, NULL) != OUTCOME_DONE)
 		return ret;
 	err_clear(w->err);
-	return filesystem_unmount(&fx->fs, UNMOUNT_WAIT_US, already, w->err);
+	return filesystem_unmount(&fx->fs, UNMOUNT_WAIT_US, already, after, w->err);
 }
 
 enum outcome unmount_run(struct effects *fx, struct word *w)
@@ -95,10 +99,8 @@ enum outcome unmount_run(struct effects *fx, struct word *w)
 	struct filesystem_state st;
 	bool already;
 
-	if (unmount(fx, &already, w) < 0)
+	if (unmount(fx, &already, &st, w) < 0)
 		return w->err->cls == ERR_REFUSED ? OUTCOME_FAILED : OUTCOME_UNKNOWN;
-	if (filesystem_look(&fx->fs, &st, w->err) < 0)
-		return OUTCOME_UNKNOWN;
 	if (st.elsewhere) {
 		char remedy[ERR_REMEDY_MAX];
 

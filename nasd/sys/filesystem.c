@@ -3,6 +3,7 @@
 
 #include <blkid/blkid.h>
 #include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -19,8 +20,12 @@
 #include "holders.h"
 #include "mountinfo.h"
 
-/* How long between two attempts to unmount. */
-enum { UNMOUNT_PAUSE_US = 4000 };
+enum {
+	UNMOUNT_PAUSE_US = 4000, /* between two attempts */
+	MOUNTINFO_SIZE = 16384,  /* mostly all of it, in one read */
+	SHED_BYTES_MIN = 1 << 20,
+	SHED_FILES_MAX = 256,
+};
 
 static void close_stream(FILE **f)
 {
@@ -62,6 +67,7 @@ static void look_at_mount(const struct filesystem *fs, const struct mountinfo *m
 
 int filesystem_look(const struct filesystem *fs, struct filesystem_state *out, struct err *e)
 {
+	char buf[MOUNTINFO_SIZE];
 	AUTO_STREAM FILE *f = fopen("/proc/self/mountinfo", "re");
 	AUTO_FREE char *line = NULL;
 	struct mountinfo mi;
@@ -72,6 +78,7 @@ int filesystem_look(const struct filesystem *fs, struct filesystem_state *out, s
 	memset(out, 0, sizeof(*out));
 	if (!f)
 		return err_set(e, ERR_SYSTEM, errno, "/proc/self/mountinfo", "cannot be read");
+	setvbuf(f, buf, _IOFBF, sizeof(buf));
 	if (stat(fs->device, &st) == 0 && S_ISBLK(st.st_mode)) {
 		out->device_exists = true;
 		out->dev = st.st_rdev;
@@ -256,7 +263,8 @@ static int unmount_patiently(const char *point, int64_t until)
 	}
 }
 
-int filesystem_unmount(const struct filesystem *fs, int64_t wait_us, bool *already, struct err *e)
+int filesystem_unmount(const struct filesystem *fs, int64_t wait_us, bool *already,
+		       struct filesystem_state *after, struct err *e)
 {
 	int64_t until = now_us() + wait_us;
 	struct filesystem_state st;
@@ -277,10 +285,37 @@ int filesystem_unmount(const struct filesystem *fs, int64_t wait_us, bool *alrea
 			    st.busy_source);
 		err_remedy(e, "umount %s", fs->point);
 	}
+	if (after)
+		*after = st;
 	return r;
 }
 
 /* ---- writing back */
+
+void filesystem_shed(const struct filesystem *fs, int pid)
+{
+	char path[40];
+	struct stat dev, st;
+	struct dirent *d;
+	DIR *dir;
+	int n = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", pid);
+	if (stat(fs->device, &dev) < 0 || !(dir = opendir(path)))
+		return;
+	while (n < SHED_FILES_MAX && (d = readdir(dir))) {
+		AUTO_CLOSE int fd = -1;
+
+		if (fstatat(dirfd(dir), d->d_name, &st, 0) < 0 || !S_ISREG(st.st_mode) || st.st_dev != dev.st_rdev ||
+		    st.st_size < SHED_BYTES_MIN)
+			continue;
+		n++;
+		fd = openat(dirfd(dir), d->d_name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+		if (fd >= 0)
+			posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+	}
+	closedir(dir);
+}
 
 int filesystem_sync(const struct filesystem *fs, struct err *e)
 {

@@ -59,8 +59,17 @@ int filesystem_mount(const struct filesystem *fs, bool *already, struct err *e);
  * Unmounts it, neither lazily nor by force; not mounted is success and sets
  * *already. While it is busy it tries again for wait_us (a killed server's
  * descriptors close a little after it). -EBUSY: still busy; e names the holders.
+ * after (may be NULL): as it was looked at last.
  */
-int filesystem_unmount(const struct filesystem *fs, int64_t wait_us, bool *already, struct err *e);
+int filesystem_unmount(const struct filesystem *fs, int64_t wait_us, bool *already,
+		       struct filesystem_state *after, struct err *e);
+
+/*
+ * Lets go of the cached pages of its larger files (256 at most) that process pid has
+ * open. To unmount throws them away one by one, while clients wait. After a sync;
+ * best effort, and what is read meanwhile is read from the disk.
+ */
+void filesystem_shed(const struct filesystem *fs, int pid);
 
 /* syncfs(2) of the mounted filesystem; refused when it is not mounted. */
 int filesystem_sync(const struct filesystem *fs, struct err *e);

@@ -138,13 +138,25 @@ static void consume(struct fsal_client *c, size_t len)
 	memmove(c->line, c->line + len, c->used);
 }
 
+static int hear(struct fsal_client *c, enum fsal_op op, int64_t deadline, struct fsal_answer *answer,
+		struct err *err)
+{
+	ssize_t n = read_line(c, deadline, err);
+	int ret = n < 0 ? (int)n : fsal_answer_decode(op, c->line, (size_t)n - 1, answer, err);
+
+	if (ret == 0)
+		consume(c, (size_t)n);
+	else
+		fsal_client_close(c);
+	return ret;
+}
+
 int fsal_client_ask(struct fsal_client *c, const struct fsal_request *req, const char *body,
 		    int64_t timeout_us, struct fsal_answer *answer, struct err *err)
 {
 	int64_t deadline = now_us() + timeout_us;
 	char line[FSAL_LINE_MAX];
 	int ret, len;
-	ssize_t n = 0;
 
 	memset(answer, 0, sizeof(*answer));
 	if (c->fd < 0)
@@ -153,17 +165,50 @@ int fsal_client_ask(struct fsal_client *c, const struct fsal_request *req, const
 	ret = len < 0 ? len : send_all(c, line, (size_t)len, deadline, err);
 	if (ret == 0 && req->op == FSAL_LOAD)
 		ret = send_all(c, body, (size_t)req->number, deadline, err);
-	if (ret == 0)
-		n = read_line(c, deadline, err);
-	if (n < 0)
-		ret = (int)n;
-	if (ret == 0)
-		ret = fsal_answer_decode(req->op, c->line, (size_t)n - 1, answer, err);
-	if (ret == 0)
-		consume(c, (size_t)n);
-	else
+	if (ret < 0) {
+		fsal_client_close(c);
+		return ret;
+	}
+	return hear(c, req->op, deadline, answer, err);
+}
+
+static int refusal(enum fsal_op op, const struct fsal_answer *answer, struct err *err)
+{
+	if (answer->ok)
+		return 0;
+	return err_set(err, ERR_REFUSED, EPERM, where, "%s: %s", fsal_op_name(op), answer->error);
+}
+
+int fsal_client_send(struct fsal_client *c, const struct fsal_request *reqs, size_t n, int64_t timeout_us,
+		     struct err *err)
+{
+	char lines[FSAL_LINE_MAX];
+	size_t used = 0;
+	int ret = 0;
+
+	if (c->fd < 0)
+		return sys_error(err, ENOTCONN, "is not connected");
+	for (size_t i = 0; ret >= 0 && i < n; i++) {
+		ret = fsal_request_encode(&reqs[i], lines + used, sizeof(lines) - used, err);
+		used += ret < 0 ? 0 : (size_t)ret;
+	}
+	if (ret >= 0)
+		ret = send_all(c, lines, used, now_us() + timeout_us, err);
+	if (ret < 0)
 		fsal_client_close(c);
 	return ret;
+}
+
+int fsal_client_hear(struct fsal_client *c, enum fsal_op op, int64_t timeout_us, struct fsal_answer *answer,
+		     struct err *err)
+{
+	int ret;
+
+	memset(answer, 0, sizeof(*answer));
+	if (c->fd < 0)
+		return sys_error(err, ENOTCONN, "is not connected");
+	ret = hear(c, op, now_us() + timeout_us, answer, err);
+	return ret < 0 ? ret : refusal(op, answer, err);
 }
 
 int fsal_client_do(struct fsal_client *c, const struct fsal_request *req, const char *body,
@@ -171,9 +216,7 @@ int fsal_client_do(struct fsal_client *c, const struct fsal_request *req, const 
 {
 	int ret = fsal_client_ask(c, req, body, timeout_us, answer, err);
 
-	if (ret < 0 || answer->ok)
-		return ret;
-	return err_set(err, ERR_REFUSED, EPERM, where, "%s: %s", fsal_op_name(req->op), answer->error);
+	return ret < 0 ? ret : refusal(req->op, answer, err);
 }
 
 int fsal_client_body(struct fsal_client *c, size_t len, int64_t timeout_us, char **out, struct err *err)

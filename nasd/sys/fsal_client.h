@@ -33,6 +33,16 @@ int fsal_client_ask(struct fsal_client *c, const struct fsal_request *req, const
 int fsal_client_do(struct fsal_client *c, const struct fsal_request *req, const char *body,
 		   int64_t timeout_us, struct fsal_answer *answer, struct err *err);
 
+/*
+ * Several requests without a body at once, which the module carries out in their
+ * order; then the answer to each, in that order. A refusal is an error as above, and
+ * the next one may be heard all the same.
+ */
+int fsal_client_send(struct fsal_client *c, const struct fsal_request *reqs, size_t n, int64_t timeout_us,
+		     struct err *err);
+int fsal_client_hear(struct fsal_client *c, enum fsal_op op, int64_t timeout_us, struct fsal_answer *answer,
+		     struct err *err);
+
 /* The body that an answer has announced, terminated; to be freed. */
 int fsal_client_body(struct fsal_client *c, size_t len, int64_t timeout_us, char **out, struct err *err);
 

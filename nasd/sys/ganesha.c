@@ -48,6 +48,7 @@ int ganesha_new(const struct conf_group *group, int node, const struct ganesha_e
 	g->group = group;
 	g->node = node;
 	g->server.pidfd = g->bus_proc.pidfd = -1;
+	g->gated.fd = -1;
 	pthread_mutex_init(&g->lock, NULL);
 	snprintf(g->run_dir, sizeof(g->run_dir), "%s/%s", run, group->name);
 	snprintf(g->log_path, sizeof(g->log_path), "%s/%s-ganesha.log", log, group->name);
@@ -73,6 +74,7 @@ void ganesha_free(struct ganesha *g)
 	if (!g)
 		return;
 	ganesha_dbus_close(&g->bus);
+	fsal_client_close(&g->gated);
 	child_proc_release(&g->server);
 	child_proc_release(&g->bus_proc);
 	pthread_mutex_destroy(&g->lock);

@@ -271,57 +271,74 @@ static int drain(struct fsal_client *c, int64_t limit_us, struct fsal_answer *a,
 	return ret;
 }
 
-static int dump(struct fsal_client *c, struct ganesha_dump *out, struct err *err)
+static int take_dump(struct fsal_client *c, const struct fsal_answer *a, struct ganesha_dump *out, struct err *err)
 {
-	struct fsal_answer a;
-	int ret = simple(c, FSAL_DUMP, 0, NULL, DUMP_US, &a, err);
-
-	if (ret < 0)
-		return ret;
-	out->clients = a.u.dump.clients;
-	out->opens = a.u.dump.opens;
-	out->locks = a.u.dump.locks;
-	out->len = (size_t)a.bytes;
+	out->clients = a->u.dump.clients;
+	out->opens = a->u.dump.opens;
+	out->locks = a->u.dump.locks;
+	out->len = (size_t)a->bytes;
 	return fsal_client_body(c, out->len, BODY_US + (int64_t)out->len / 10, &out->text, err);
+}
+
+/* What ran when the gate was closed runs for long: waited for, and dumped then. */
+static int dump_later(struct fsal_client *c, int64_t drain_us, struct fsal_answer *a, struct err *err)
+{
+	int ret = drain(c, drain_us, a, err);
+
+	return ret < 0 ? ret : simple(c, FSAL_DUMP, 0, NULL, DUMP_US, a, err);
 }
 
 int ganesha_gate(struct ganesha *g, int64_t reopen_us, int64_t drain_us, struct ganesha_dump *out,
 		 struct err *err)
 {
-	int64_t began = ganesha_now_us(), closed, drained;
+	const struct fsal_request both[] = { { FSAL_GATE, (uint64_t)reopen_us / 1000, NULL }, { FSAL_DUMP, 0, NULL } };
+	int64_t began = ganesha_now_us(), closed;
+	struct fsal_client *c = &g->gated;
 	struct fsal_answer a;
-	struct fsal_client c;
-	int ret = connect_to(g, &c, err);
+	struct err why = { 0 };
+	int ret;
 
 	*out = (struct ganesha_dump){ 0 };
+	fsal_client_close(c);
+	ret = connect_to(g, c, err);
 	if (ret == 0)
-		ret = simple(&c, FSAL_GATE, (uint64_t)reopen_us / 1000, NULL, GATE_US, &a, err);
+		ret = fsal_client_send(c, both, 2, GATE_US, err);
+	if (ret == 0)
+		ret = fsal_client_hear(c, FSAL_GATE, GATE_US, &a, err);
 	out->closed = ret == 0;
 	closed = ganesha_now_us();
-	if (ret == 0)
-		ret = drain(&c, drain_us, &a, err);
-	if (ret == 0)
-		out->held = a.u.drain.held;
-	drained = ganesha_now_us();
-	if (ret == 0)
-		ret = dump(&c, out, err);
-	fsal_client_close(&c);
+	if (ret == 0) {
+		ret = fsal_client_hear(c, FSAL_DUMP, DUMP_US, &a, &why);
+		if (ret == -EPERM)
+			ret = dump_later(c, drain_us, &a, &why);
+		if (ret == 0)
+			ret = take_dump(c, &a, out, &why);
+		if (ret < 0)
+			*err = why;
+	}
 	out->gate_us = closed - began;
-	out->drain_us = drained - closed;
-	out->dump_us = ganesha_now_us() - drained;
+	out->dump_us = ganesha_now_us() - closed;
+	if (ret == 0) {
+		out->held = a.u.dump.held;
+		out->drain_us = a.u.dump.drain_us;
+		out->dump_us -= out->drain_us;
+	} else {
+		fsal_client_close(c);
+	}
 	return ret;
 }
 
-/* A connection for one request, in a server behind its gate. */
+/* One request to a server behind its gate: by the connection that closed it, or a new
+ * one. It is the last one there. */
 static int one(struct ganesha *g, enum fsal_op op, const char *path, int64_t timeout_us, struct err *err)
 {
+	struct fsal_client *c = &g->gated;
 	struct fsal_answer a;
-	struct fsal_client c;
-	int ret = connect_to(g, &c, err);
+	int ret = c->fd >= 0 && ganesha_server_alive(g) ? 0 : connect_to(g, c, err);
 
 	if (ret == 0)
-		ret = simple(&c, op, 0, path, timeout_us, &a, err);
-	fsal_client_close(&c);
+		ret = simple(c, op, 0, path, timeout_us, &a, err);
+	fsal_client_close(c);
 	return ret;
 }
 

@@ -61,6 +61,7 @@ int ganesha_set_phase(struct ganesha *g, enum phase phase, struct err *err)
 
 static void forget_server(struct ganesha *g, const char *reason)
 {
+	fsal_client_close(&g->gated);
 	pthread_mutex_lock(&g->lock);
 	child_proc_release(&g->server);
 	g->server = (struct child_proc){.pidfd = -1};

@@ -137,6 +137,10 @@ static void read_fields(struct reader *r, struct fsal_answer *a)
 		a->u.dump.clients = number(r, "clients");
 		a->u.dump.opens = number(r, "opens");
 		a->u.dump.locks = number(r, "locks");
+		if (json_object_get(r->obj, "drain_us")) { /* an older module does not say */
+			a->u.dump.held = number(r, "held");
+			a->u.dump.drain_us = number(r, "drain_us");
+		}
 		if (r->ret == 0 && (!a->bytes || a->bytes > STATE_TEXT_MAX))
 			r->ret = err_set(r->err, ERR_INPUT, EPROTO, "the clients' state", "%llu bytes, the limit is %d",
 					 (unsigned long long)a->bytes, STATE_TEXT_MAX);

@@ -62,6 +62,7 @@ struct fsal_answer {
 		} drain;
 		struct {
 			int64_t clients, opens, locks;
+			int64_t held, drain_us; /* at the gate; waited until nothing ran. 0 from an older module */
 		} dump;
 		struct {
 			int64_t late_clients; /* as in status */

@@ -188,13 +188,55 @@ START_TEST(mount_and_unmount)
 	ck_assert_int_eq(filesystem_sync(&fs, &e), 0);
 	ck_assert_int_eq(filesystem_mount(&fs, &already, &e), 0);
 	ck_assert(already);
-	ck_assert_int_eq(filesystem_unmount(&fs, 0, &already, &e), 0);
+	ck_assert_int_eq(filesystem_unmount(&fs, 0, &already, NULL, &e), 0);
 	ck_assert(!already);
-	ck_assert_int_eq(filesystem_unmount(&fs, 0, &already, &e), 0);
+	ck_assert_int_eq(filesystem_unmount(&fs, 0, &already, NULL, &e), 0);
 	ck_assert(already);
 	ck_assert_int_eq(filesystem_look(&fs, &st, NULL), 0);
 	ck_assert(!st.mounted && !st.point_busy);
 	ck_assert_int_lt(filesystem_sync(&fs, &e), 0);
+}
+END_TEST
+
+static size_t pages_cached(int fd, size_t pages)
+{
+	size_t size = pages * (size_t)sysconf(_SC_PAGESIZE), n = 0;
+	unsigned char *in_core = malloc(pages);
+	void *map = mmap(NULL, size, PROT_READ, MAP_SHARED, fd, 0);
+
+	ck_assert_ptr_ne(map, MAP_FAILED);
+	ck_assert_int_eq(mincore(map, size, in_core), 0);
+	for (size_t i = 0; i < pages; i++)
+		n += in_core[i] & 1;
+	munmap(map, size);
+	free(in_core);
+	return n;
+}
+
+START_TEST(cached_pages_are_let_go_of)
+{
+	enum { PAGES = 512 };
+	struct err e = { 0 };
+	char path[300], page[4096];
+	bool already;
+	int fd;
+
+	memset(page, 'x', sizeof(page));
+	ck_assert_int_eq(filesystem_mount(&fs, &already, &e), 0);
+	snprintf(path, sizeof(path), "%s/cached", lfs->point);
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	ck_assert_int_ge(fd, 0);
+	for (size_t i = 0; i < PAGES; i++)
+		ck_assert_int_eq(write(fd, page, sizeof(page)), sizeof(page));
+	ck_assert_uint_eq(pages_cached(fd, PAGES), PAGES);
+	ck_assert_int_eq(filesystem_sync(&fs, &e), 0);
+	filesystem_shed(&fs, getpid());
+	ck_assert_uint_lt(pages_cached(fd, PAGES), PAGES / 8);
+	ck_assert_int_eq(pread(fd, page, 1, 4096 * 100), 1);
+	ck_assert_int_eq(page[0], 'x');
+	filesystem_shed(&fs, 0); /* nobody */
+	close(fd);
+	ck_assert_int_eq(filesystem_unmount(&fs, 0, &already, NULL, &e), 0);
 }
 END_TEST
 
@@ -226,7 +268,7 @@ START_TEST(point_taken)
 	ck_assert_int_eq(filesystem_mount(&fs, &already, &e), -EBUSY);
 	ck_assert_ptr_nonnull(strstr(e.msg, "thief"));
 	/* ... and it is not ours to unmount */
-	ck_assert_int_eq(filesystem_unmount(&fs, 0, &already, &e), 0);
+	ck_assert_int_eq(filesystem_unmount(&fs, 0, &already, NULL, &e), 0);
 	ck_assert(already);
 	ck_assert_int_eq(umount(lfs->point), 0);
 	/* on top of ours */
@@ -234,10 +276,10 @@ START_TEST(point_taken)
 	ck_assert_int_eq(mount("thief", lfs->point, "tmpfs", 0, NULL), 0);
 	ck_assert_int_eq(filesystem_look(&fs, &st, NULL), 0);
 	ck_assert(st.covered && !st.mounted && st.point_busy);
-	ck_assert_int_eq(filesystem_unmount(&fs, 0, &already, &e), -EBUSY);
+	ck_assert_int_eq(filesystem_unmount(&fs, 0, &already, NULL, &e), -EBUSY);
 	ck_assert_ptr_nonnull(strstr(e.msg, "thief"));
 	ck_assert_int_eq(umount(lfs->point), 0);
-	ck_assert_int_eq(filesystem_unmount(&fs, 0, &already, &e), 0);
+	ck_assert_int_eq(filesystem_unmount(&fs, 0, &already, NULL, &e), 0);
 	rmdir(lfs->point);
 	ck_assert_int_eq(filesystem_mount(&fs, &already, &e), -ENOTDIR);
 	ck_assert_ptr_nonnull(strstr(e.remedy, "mkdir"));
@@ -330,13 +372,13 @@ START_TEST(busy_names_the_holder)
 
 	ck_assert_int_eq(filesystem_mount(&fs, &already, &e), 0);
 	pid = start_holder(cases[_i].way, 0);
-	ck_assert_int_eq(filesystem_unmount(&fs, 20000, &already, &e), -EBUSY);
+	ck_assert_int_eq(filesystem_unmount(&fs, 20000, &already, NULL, &e), -EBUSY);
 	snprintf(want, sizeof(want), "%.15s (pid %d): %s%s %s", program_invocation_short_name, pid, lfs->point, cases[_i].path, cases[_i].how);
 	ck_assert_msg(strstr(e.msg, want) != NULL, "\"%s\" lacks \"%s\"", e.msg, want);
 	ck_assert(e.remedy[0]);
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
-	ck_assert_int_eq(filesystem_unmount(&fs, 100000, &already, &e), 0);
+	ck_assert_int_eq(filesystem_unmount(&fs, 100000, &already, NULL, &e), 0);
 }
 END_TEST
 
@@ -348,7 +390,7 @@ START_TEST(busy_passes)
 
 	ck_assert_int_eq(filesystem_mount(&fs, &already, &e), 0);
 	pid = start_holder(WAY_OPEN, 60000);
-	ck_assert_int_eq(filesystem_unmount(&fs, 2000000, &already, &e), 0);
+	ck_assert_int_eq(filesystem_unmount(&fs, 2000000, &already, NULL, &e), 0);
 	waitpid(pid, NULL, 0);
 }
 END_TEST
@@ -363,7 +405,7 @@ START_TEST(busy_nested_mount)
 	snprintf(dir, sizeof(dir), "%s/sub", lfs->point);
 	mkdir(dir, 0755);
 	ck_assert_int_eq(mount("nested", dir, "tmpfs", 0, NULL), 0);
-	ck_assert_int_eq(filesystem_unmount(&fs, 0, &already, &e), -EBUSY);
+	ck_assert_int_eq(filesystem_unmount(&fs, 0, &already, NULL, &e), -EBUSY);
 	ck_assert_msg(strstr(e.msg, dir) && strstr(e.msg, "mounted within"), "%s", e.msg);
 	umount(dir);
 }
@@ -426,6 +468,7 @@ int main(void)
 		tcase_add_checked_fixture(real, setup_fs, teardown_fs);
 		tcase_set_timeout(real, 30);
 		tcase_add_test(real, mount_and_unmount);
+		tcase_add_test(real, cached_pages_are_let_go_of);
 		tcase_add_test(real, wrong_uuid);
 		tcase_add_test(real, point_taken);
 		tcase_add_test(real, elsewhere_and_readonly);
