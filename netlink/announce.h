@@ -22,6 +22,12 @@
 int net_announce_send(const struct net_addr *addr, struct err *e);
 
 /*
+ * All of them; those on one interface, next to each other, share a socket. *sent says
+ * how many were; with fewer than n, the first error is returned.
+ */
+int net_announce_all(const struct net_addr *addrs, size_t n, size_t *sent, struct err *e);
+
+/*
  * When the n-th announcement (from 0) is due, in microseconds after the first
  * one: 0, 50 ms, 200 ms, 1 s, 2 s, 5 s, 15 s, 60 s. False when the schedule
  * is over. Pure; the caller keeps the time, and sends none before the address

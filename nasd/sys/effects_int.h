@@ -40,6 +40,7 @@ struct effects {
 	struct filesystem fs;
 	struct net_addr addrs[CONF_ADDRESSES_MAX];
 	size_t n_addrs;
+	int64_t added_at;            /* monotonic, the steps' thread; 0: ANNOUNCE looks for itself */
 
 	pthread_mutex_t server_lock;
 	struct ganesha *ganesha;

@@ -15,7 +15,7 @@
 enum {
 	REMEMBERED_US = 2000000,
 	CONFIRM_US = 1000000,
-	CONFIRM_PAUSE_US = 3000,
+	CONFIRM_PAUSE_US = 6000, /* a look takes of the processor that the clients wait for */
 	ANSWERED_MAX = 256,
 };
 
@@ -132,6 +132,7 @@ enum outcome address_del_run(struct effects *fx, struct word *w)
 {
 	size_t present, connections;
 
+	fx->added_at = 0;
 	if (recall(fx, &present, &connections, w->err) < 0)
 		return OUTCOME_UNKNOWN;
 	/* Also those that are not there: another prefix, a rule against its use. */
@@ -171,6 +172,7 @@ enum outcome address_add_run(struct effects *fx, struct word *w)
 	r = net_addr_add_all(fx->addrs, fx->n_addrs, w->err);
 	if (r < 0)
 		return r == -ENODEV || r == -EEXIST ? OUTCOME_FAILED : outcome_of_error(w->err);
+	fx->added_at = effects_now_us();
 	SAY(w, "%zu address%s", fx->n_addrs, fx->n_addrs == 1 ? "" : "es");
 	return OUTCOME_DONE;
 }
@@ -189,52 +191,43 @@ enum outcome address_add_verify(struct effects *fx, struct word *w)
 
 /* ---- ANNOUNCE */
 
-static int announce_all(struct effects *fx, size_t *sent, struct err *e)
-{
-	struct err one = { 0 };
-	int ret = 0;
-
-	*sent = 0;
-	for (size_t i = 0; i < fx->n_addrs; i++) {
-		bool present;
-		int r = net_addr_present(&fx->addrs[i], &present, &one);
-
-		if (r == 0 && !present)
-			continue;
-		if (r == 0)
-			r = net_announce_send(&fx->addrs[i], &one);
-		*sent += r == 0;
-		if (r < 0 && ret == 0) {
-			ret = r;
-			if (e)
-				*e = one;
-		}
-	}
-	return ret;
-}
-
 int effects_announce_again(struct effects *fx, struct err *e)
 {
-	size_t sent;
+	struct net_addr here[CONF_ADDRESSES_MAX];
+	bool present[CONF_ADDRESSES_MAX];
+	size_t n = 0, sent;
+	int ret = net_addr_present_all(fx->addrs, fx->n_addrs, present, e);
 
-	return announce_all(fx, &sent, e);
+	for (size_t i = 0; ret == 0 && i < fx->n_addrs; i++)
+		if (present[i])
+			here[n++] = fx->addrs[i];
+	return ret == 0 ? net_announce_all(here, n, &sent, e) : ret;
+}
+
+/* Nothing is asked of what has just been done. */
+static int all_present(struct effects *fx, size_t *n, struct err *e)
+{
+	*n = fx->n_addrs;
+	return effects_now_us() - fx->added_at < REMEMBERED_US && fx->added_at ? 0 : addresses_present(fx, n, e);
 }
 
 enum outcome announce_run(struct effects *fx, struct word *w)
 {
 	AUTO_FREE struct net_flow *flows = NULL;
-	size_t announced, tickled = 0, n;
-	int r = announce_all(fx, &announced, w->err);
+	size_t here, announced = 0, tickled = 0, n;
+	int r = all_present(fx, &here, w->err);
 
+	fx->added_at = 0;
+	if (r == 0 && here == fx->n_addrs)
+		r = net_announce_all(fx->addrs, fx->n_addrs, &announced, w->err);
 	/* A tickle reaches its client whatever became of the announcement. */
 	flows = known_flows(fx, &n);
 	if (flows && n > 0)
 		net_tickle_send(flows, n, &tickled, NULL);
 	if (r < 0)
 		return OUTCOME_FAILED;
-	if (announced < fx->n_addrs)
-		return refuse(w, "addresses", "add them first", "%zu of %zu are present here", announced,
-			      fx->n_addrs);
+	if (here < fx->n_addrs)
+		return refuse(w, "addresses", "add them first", "%zu of %zu are present here", here, fx->n_addrs);
 	SAY(w, "%zu address%s announced, %zu of %zu clients tickled", announced,
 	    announced == 1 ? "" : "es", tickled, n);
 	return OUTCOME_DONE;
@@ -292,13 +285,13 @@ enum outcome confirm_run(struct effects *fx, struct word *w)
 		return OUTCOME_DONE;
 	}
 	while (effects_now_us() < start + CONFIRM_US) {
+		usleep(CONFIRM_PAUSE_US);
 		look_for_answers(fx, known, n_known, &answered, &back, &why);
 		if (answered > 0) {
 			SAY(w, "first reply acknowledged after %lld ms; %zu of %zu clients back",
 			    (long long)(effects_now_us() - start) / 1000, back, n_known);
 			return OUTCOME_DONE;
 		}
-		usleep(CONFIRM_PAUSE_US);
 	}
 	SAY(w, "warning: none of %zu clients has come back within %d s%s%.100s", n_known,
 	    CONFIRM_US / 1000000, why.msg[0] ? ": " : "", why.msg);
