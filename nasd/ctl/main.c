@@ -54,7 +54,7 @@ static const struct subcommand {
 	  O_SOCKET | O_HOST, false },
 	{ "version", cli_version, "versions of nasctl and of the running nasd", "", 0, 0, O_SOCKET, false },
 	{ "help", cli_help, "this text", "[COMMAND]", 0, 1, ~0u, false },
-	{ "inject", cli_inject, "make a step fail once", "STEP fail|unknown|kill|stall before|after", 3, 3,
+	{ "inject", cli_inject, "make a step fail once", "STEP fail|unknown|kill|reset|stall before|after", 3, 3,
 	  O_SOCKET | O_GROUP, true },
 };
 enum { SUBCOMMANDS = sizeof(subcommands) / sizeof(*subcommands) };

@@ -34,6 +34,7 @@ static enum outcome injected(struct step_job *j, bool after, enum outcome o)
 	switch (egroup_inject(j->g, j->step, after)) {
 	case INJECT_NONE:
 	case INJECT_KILL:
+	case INJECT_RESET:
 	case INJECT_STALL:
 		return o;
 	case INJECT_FAIL:

@@ -3,6 +3,7 @@
 #include "engine_internal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
@@ -19,6 +20,8 @@ static enum inject_what what_by_name(const char *name)
 		return INJECT_KILL;
 	if (!strcmp(name, "stall"))
 		return INJECT_STALL;
+	if (!strcmp(name, "reset"))
+		return INJECT_RESET;
 	return INJECT_NONE;
 }
 
@@ -35,13 +38,24 @@ int engine_inject_arm(struct egroup *g, const struct ctl_request *req, struct er
 	if (step == STEP_NONE || what == INJECT_NONE ||
 	    (strcmp(req->when, "before") && strcmp(req->when, "after")))
 		return err_set(err, ERR_INPUT, EINVAL, "inject",
-			       "needs a step, what (fail, unknown, kill, stall) and when (before, after)");
+			       "needs a step, what (fail, unknown, kill, reset, stall) and when (before, after)");
 	pthread_mutex_lock(&g->inject.lock);
 	g->inject.step = step;
 	g->inject.what = what;
 	g->inject.after = !strcmp(req->when, "after");
 	pthread_mutex_unlock(&g->inject.lock);
 	return 0;
+}
+
+/* As when the power is cut: nothing is written back (Documentation/admin-guide/sysrq.rst). */
+static void reset_node(void)
+{
+	int fd = open("/proc/sysrq-trigger", O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0 || write(fd, "b", 1) != 1)
+		log_err("the node cannot be reset: %s", strerror(errno));
+	if (fd >= 0)
+		close(fd);
 }
 
 enum inject_what egroup_inject(struct egroup *g, enum step_id step, bool after)
@@ -57,6 +71,8 @@ enum inject_what egroup_inject(struct egroup *g, enum step_id step, bool after)
 	if (what == INJECT_NONE)
 		return what;
 	log_warn("injected fault %d at step %s, %s its effect", (int)what, step_name(step), after ? "after" : "before");
+	if (what == INJECT_RESET)
+		reset_node();
 	if (what == INJECT_KILL) {
 		kill(getpid(), SIGKILL);
 		pause();

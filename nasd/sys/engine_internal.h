@@ -50,7 +50,7 @@ struct late_report {
 	bool local;
 };
 
-enum inject_what { INJECT_NONE, INJECT_FAIL, INJECT_UNKNOWN, INJECT_KILL, INJECT_STALL };
+enum inject_what { INJECT_NONE, INJECT_FAIL, INJECT_UNKNOWN, INJECT_KILL, INJECT_RESET, INJECT_STALL };
 
 struct injection {
 	pthread_mutex_t lock;

@@ -155,8 +155,8 @@ static int check_injection(const struct ctl_request *req, struct err *err)
 	if (step_by_name(req->step) == STEP_NONE)
 		return REFUSE(err, "there is no step \"%s\"", req->step);
 	if (strcmp(req->what, "fail") && strcmp(req->what, "unknown") && strcmp(req->what, "kill") &&
-	    strcmp(req->what, "stall"))
-		return REFUSE(err, "\"what\" must be fail, unknown, kill or stall");
+	    strcmp(req->what, "reset") && strcmp(req->what, "stall"))
+		return REFUSE(err, "\"what\" must be fail, unknown, kill, reset or stall");
 	if (strcmp(req->when, "before") && strcmp(req->when, "after"))
 		return REFUSE(err, "\"when\" must be before or after");
 	return 0;

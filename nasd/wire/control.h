@@ -23,7 +23,7 @@
  *   config                       data: {"text":"..."} the running configuration, canonical
  *   version                      data: {"version","protocol","node"}
  *   inject*     step op what     tests only (nasd --allow-injection): the next time
- *               when group?      `step` runs: what = fail|unknown|kill|stall, when = before|after
+ *               when group?      `step` runs: what = fail|unknown|kill|reset|stall, when = before|after
  *   fence-peer*  resource        DRBD's handler asks (fence/peer_handler.h)
  *   fence-confirm* node          an operator has seen that node off; data: {"note"}
  *   fence-status                 data: the fence object below

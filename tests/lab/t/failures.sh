@@ -37,6 +37,7 @@ revive() { # NODE
 
 # A node that came back, or was never off.
 is_on() { lab status | grep -q "^$1  *ready"; }
+is_off() { lab status | grep -q "^$1  *off"; }
 
 # What the power switch did since the test began: "TIME-US VERB NODE STATE BY".
 power_log() {

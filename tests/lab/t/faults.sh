@@ -13,8 +13,9 @@
 # --quick: fail-before, kill-before and kill-after.
 # shellcheck source=tests/lab/t/functions.sh
 . "$(dirname "$(readlink -f "$0")")/functions.sh"
+# shellcheck source=tests/lab/t/rows.sh
+. "$t_dir/rows.sh"
 
-rows='' sides='source,target'
 kinds=()
 while [ $# -gt 0 ]; do
 	case $1 in
@@ -27,16 +28,6 @@ while [ $# -gt 0 ]; do
 	shift
 done
 [ ${#kinds[@]} -gt 0 ] || kinds=(fail-before fail-after unknown-before unknown-after kill-before kill-after)
-
-# "ROW SIDE PHASE" per line, in running order; PHASE is before, commit or after.
-list_rows() {
-	ctl nas1 plan --json | jq -r --arg rows "$rows" --arg sides "$sides" '
-		(.steps | map(.stage) | index("commitment")) as $c | .steps | to_entries[] |
-		(if .key < $c then "before" elif .key == $c then "commit" else "after" end) as $phase |
-		.value.name as $row | (if .value.side == "both" then ["source", "target"] else [.value.side] end)[] |
-		select(. as $s | $sides | split(",") | index($s)) |
-		select($rows == "" or ($rows | split(",") | index($row))) | "\($row) \(.) \($phase)"'
-}
 
 # Which side may have the service in the end, by what the fault does to whom.
 allowed() { # SIDE PHASE KIND ROW
@@ -72,20 +63,6 @@ answer_fits() { # CODE OWNER-SIDE
 	6) true ;;
 	*) false ;;
 	esac
-}
-
-# A fault that is armed and was not met must not wait for a later case.
-injected_count() { cat "$(nasd_log nas1)" "$(nasd_log nas2)" | grep -ac 'injected fault'; }
-
-problems=''
-wrong() { problems="$problems; $*"; }
-
-# The journals agree with each other and with who serves.
-judge_journals() { # OWNER
-	local a b
-	a=$(journal_owner nas1) b=$(journal_owner nas2)
-	[ "$a" = "$b" ] || wrong "journals differ: nas1 '$a', nas2 '$b'"
-	[ "${a%% *}" = $((${1#nas} - 1)) ] || wrong "the journals' owner is '$a', $1 serves"
 }
 
 judge_world() { # OWNER SINCE-SECONDS
