@@ -537,7 +537,7 @@ int64_t takeover_next_tick(const struct group_core *g)
 		sooner(&at, t->asked || t->resuming ? 0 : t->resume_at);
 	else if (waits && g->peer_up && g->peer_hello)
 		sooner(&at, t->outdate_at);
-	else if (waits && t->need == NEED_NONE)
+	else if (waits && t->need == NEED_NONE && in_touch(g, t->frozen_at))
 		sooner(&at, t->frozen_at + LINK_WAIT_US);
 	return at;
 }
