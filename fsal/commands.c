@@ -13,6 +13,7 @@
 #include "late.h"
 #include "load.h"
 #include "msg.h"
+#include "precopy.h"
 #include "records.h"
 #include "warm.h"
 
@@ -236,16 +237,39 @@ static void say_counts(json_t *fields, const struct state_counts *n)
 	json_object_set_new(fields, "ranges", json_integer((json_int_t)n->ranges));
 }
 
+static int has_state(struct fault *fault)
+{
+	return commands.state_ready ? 0 : fault_set(fault, ENOTSUP, "no state: %s", commands.state_why.text);
+}
+
+static int run_precopy(const struct msg_request *req, json_t *fields, struct fault *fault)
+{
+	uint64_t base = 0;
+	int ret = has_state(fault);
+
+	(void)req;
+	if (ret == 0)
+		ret = all_loaded(fault);
+	if (ret == 0)
+		ret = precopy_dump(&commands.parts, &commands.body, &base, fault);
+	json_object_set_new(fields, "bytes", json_integer((json_int_t)commands.body.len));
+	json_object_set_new(fields, "base", json_integer((json_int_t)base));
+	say_counts(fields, &commands.body.counts);
+	return ret;
+}
+
+/* Of dump, base is 0. */
 static int run_dump(const struct msg_request *req, json_t *fields, struct fault *fault)
 {
 	struct hooks_drain d;
 	int ret = nothing_runs(&d, fault);
 
-	(void)req;
-	if (ret == 0 && !commands.state_ready)
-		ret = fault_set(fault, ENOTSUP, "no state: %s", commands.state_why.text);
 	if (ret == 0)
-		ret = dump_state(&commands.parts, &commands.body, fault);
+		ret = has_state(fault);
+	if (ret == 0 && req->base && !precopy_is(req->base))
+		ret = fault_set(fault, ENOENT, "that is not the last pre-copy");
+	if (ret == 0)
+		ret = dump_state(&commands.parts, req->base, &commands.body, fault);
 	json_object_set_new(fields, "bytes", json_integer((json_int_t)commands.body.len));
 	json_object_set_new(fields, "held", json_integer((json_int_t)d.held));
 	json_object_set_new(fields, "drain_us", json_integer(d.took_us));
@@ -384,6 +408,8 @@ static int (*const functions[MSG_OP_COUNT])(const struct msg_request *, json_t *
 	[MSG_RELEASE] = run_release,
 	[MSG_RESTORE] = run_restore,
 	[MSG_DUMP] = run_dump,
+	[MSG_PRECOPY] = run_precopy,
+	[MSG_DUMP_SINCE] = run_dump,
 	[MSG_LOAD] = run_load,
 	[MSG_EXPORT_ADD] = run_export_add,
 	[MSG_EXPORT_REMOVE] = run_export_remove,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
-#include "dump.h"
+#include "dump_int.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -7,23 +7,14 @@
 
 #include "admin.h"
 #include "export_mgr.h"
-#include "ganesha_api.h"
 #include "nfs_file_handle.h"
+#include "precopy.h"
 #include "reply.h"
 #include "verifier.h"
 
 _Static_assert(OTHERSIZE == STATE_OTHER, "the other part of a stateid");
 _Static_assert(NFS4_SESSIONID_SIZE == STATE_SESSION_ID, "session ids");
 _Static_assert(NFS4_FHSIZE <= STATE_HANDLE_MAX, "file handles");
-
-struct dumping {
-	struct state_text *text;
-	struct fault *fault;
-	uint32_t *slots;            /* STATE_SLOTS_MAX */
-	struct state_range *ranges; /* of the lock that is being written */
-	size_t room;
-	unsigned char reply[STATE_REPLY_MAX];
-};
 
 static struct state_bytes bytes_of(const void *p, size_t len)
 {
@@ -116,7 +107,7 @@ static int dump_lock(struct dumping *d, const state_owner_t *owner, state_t *sta
 	return 0;
 }
 
-static int dump_one(struct dumping *d, const state_owner_t *owner, state_t *state)
+int dump_state_row(struct dumping *d, const state_owner_t *owner, state_t *state)
 {
 	nfs_fh4 fh;
 	int ret;
@@ -146,7 +137,7 @@ static int dump_owners(struct dumping *d, struct glist_head *owners)
 
 		pthread_mutex_lock(&owner->so_mutex);
 		glist_for_each(s, &owner->so_owner.so_nfs4_owner.so_state_list) {
-			ret = dump_one(d, owner, glist_entry(s, state_t, state_owner_list));
+			ret = dump_state_row(d, owner, glist_entry(s, state_t, state_owner_list));
 			if (ret < 0)
 				break;
 		}
@@ -201,7 +192,7 @@ static int dump_session(struct dumping *d, const nfs41_session_t *session)
 	return 0;
 }
 
-static int put_client(struct dumping *d, const nfs_client_id_t *c)
+int dump_client_row(struct dumping *d, const nfs_client_id_t *c)
 {
 	const nfs_client_record_t *record = c->cid_client_record;
 	struct state_client_row out = {
@@ -234,19 +225,23 @@ static int put_client(struct dumping *d, const nfs_client_id_t *c)
 static int dump_client(struct dumping *d, nfs_client_id_t *c)
 {
 	struct glist_head *g;
+	bool same;
 	int ret;
 
 	pthread_mutex_lock(&c->cid_mutex);
-	ret = put_client(d, c);
+	ret = dump_client_row(d, c);
 	if (ret == 0)
 		glist_for_each(g, &c->cid_cb.v41.cb_session_list) {
 			ret = dump_session(d, glist_entry(g, nfs41_session_t, session_link));
 			if (ret < 0)
 				break;
 		}
-	if (ret == 0)
+	same = ret == 0 && d->since && precopy_same(c, &d->text->counts);
+	if (same)
+		state_put_same(d->text);
+	if (ret == 0 && !same)
 		ret = dump_owners(d, &c->cid_openowners);
-	if (ret == 0)
+	if (ret == 0 && !same)
 		ret = dump_owners(d, &c->cid_lockowners);
 	pthread_mutex_unlock(&c->cid_mutex);
 	return ret;
@@ -269,7 +264,7 @@ static int dump_partition(struct dumping *d, struct hash_partition *partition)
 	return ret;
 }
 
-static int begin(const struct private_parts *parts, struct state_text *text, struct fault *fault)
+int dump_begin(const struct private_parts *parts, struct state_text *text, struct fault *fault)
 {
 	struct state_server_row s = {
 		.epoch = (uint64_t)nfs_ServerEpoch,
@@ -288,10 +283,10 @@ static int begin(const struct private_parts *parts, struct state_text *text, str
 	return 0;
 }
 
-int dump_state(const struct private_parts *parts, struct state_text *text, struct fault *fault)
+int dump_state(const struct private_parts *parts, uint64_t since, struct state_text *text, struct fault *fault)
 {
-	struct dumping d = {.text = text, .fault = fault};
-	int ret = begin(parts, text, fault);
+	struct dumping d = {.text = text, .fault = fault, .since = precopy_is(since)};
+	int ret = dump_begin(parts, text, fault);
 
 	d.slots = calloc(STATE_SLOTS_MAX, sizeof(*d.slots));
 	if (ret == 0 && !d.slots)

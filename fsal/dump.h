@@ -15,7 +15,11 @@
  * words for (NFSv4.0, delegations, layouts, credentials but AUTH_SYS), or a grace
  * period in which clients have not reclaimed yet: they must reclaim. Locks that
  * wait are none of it: ganesha keeps none for NFSv4, whose clients ask again.
+ *
+ * since names a text of precopy.h: of a client whose opens and locks are in there as
+ * they are now, there is a row "same" instead of them. 0, or one that is not the last:
+ * the text has all.
  */
-int dump_state(const struct private_parts *parts, struct state_text *text, struct fault *fault);
+int dump_state(const struct private_parts *parts, uint64_t since, struct state_text *text, struct fault *fault);
 
 #endif

@@ -13,6 +13,7 @@ enum {
 	F_PATH = 1 << 4,
 	F_BYTES = 1 << 5,
 	F_RECORD = 1 << 6,
+	F_BASE = 1 << 7,
 };
 
 static const struct op_row {
@@ -27,6 +28,8 @@ static const struct op_row {
 	[MSG_RELEASE] = {"release", F_PATH},
 	[MSG_RESTORE] = {"restore", F_PATH},
 	[MSG_DUMP] = {"dump", 0},
+	[MSG_PRECOPY] = {"precopy", 0},
+	[MSG_DUMP_SINCE] = {"dump-since", F_BASE},
 	[MSG_LOAD] = {"load", F_BYTES},
 	[MSG_EXPORT_ADD] = {"export-add", F_ID | F_PATH},
 	[MSG_EXPORT_REMOVE] = {"export-remove", F_ID},
@@ -48,6 +51,7 @@ static const struct number_row {
 	{"node_id", F_NODE, 0, 65535},
 	{"bytes", F_BYTES, 1, MSG_BODY_MAX},
 	{"record", F_RECORD, 1, INT64_MAX},
+	{"base", F_BASE, 1, INT64_MAX},
 };
 
 const char *msg_op_name(enum msg_op op)
@@ -81,6 +85,8 @@ static void put_number(struct msg_request *out, unsigned field, json_int_t value
 		out->bytes = (size_t)value;
 	else if (field == F_RECORD)
 		out->record = (uint64_t)value;
+	else if (field == F_BASE)
+		out->base = (uint64_t)value;
 	else
 		out->node_id = (unsigned)value;
 }

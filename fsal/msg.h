@@ -34,6 +34,8 @@ enum msg_op {
 	MSG_RELEASE,       /* close the descriptors of the filesystem mounted on path */
 	MSG_RESTORE,       /* open them again, the filesystem being mounted on path */
 	MSG_DUMP,          /* what is known of the clients, as a body (fsal/state.h) */
+	MSG_PRECOPY,       /* the same while requests run, opens and locks only (fsal/precopy.h) */
+	MSG_DUMP_SINCE,    /* what has changed since the pre-copy base, as a body */
 	MSG_LOAD,          /* takes the clients that dump gave, from a body of bytes */
 	MSG_EXPORT_ADD,    /* of the configuration file path, the export with that id */
 	MSG_EXPORT_REMOVE, /* the export with that id */
@@ -51,7 +53,7 @@ struct msg_request {
 	unsigned id;             /* of an export */
 	unsigned node_id;
 	size_t bytes;            /* of the body that follows */
-	uint64_t record;
+	uint64_t record, base;
 	char path[MSG_PATH_MAX]; /* absolute */
 };
 

@@ -107,6 +107,7 @@ void state_put_client(struct state_text *t, const struct state_client_row *c);
 void state_put_session(struct state_text *t, const struct state_session_row *s);
 void state_put_reply(struct state_text *t, const struct state_reply_row *r);
 void state_put_open(struct state_text *t, const struct state_open_row *o);
+void state_put_same(struct state_text *t); /* see dump.h; no text that is read here has it */
 void state_put_lock(struct state_text *t, const struct state_lock_row *l);
 int state_end(struct state_text *t, struct fault *fault);
 void state_free(struct state_text *t);

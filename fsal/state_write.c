@@ -150,6 +150,12 @@ void state_put_lock(struct state_text *t, const struct state_lock_row *l)
 	t->counts.ranges += l->n_ranges;
 }
 
+void state_put_same(struct state_text *t)
+{
+	put(t, "same");
+	end_line(t);
+}
+
 int state_end(struct state_text *t, struct fault *fault)
 {
 	put(t, "end %zu\n", t->lines);

@@ -160,7 +160,7 @@ address_on a
 # ---- the gate, the filesystem, the exports
 write_begin 2500
 items=()
-for _ in {1..20}; do items+=("gate reopen_ms=8000" "drain timeout_ms=100" dump thaw "sleep 0.05"); done
+for _ in {1..20}; do items+=(precopy "gate reopen_ms=8000" "drain timeout_ms=100" dump thaw "sleep 0.05"); done
 sleep 1
 answers a "${items[@]}" || true
 is "twenty gates, drains and dumps under writers" "$(jq -rs 'map(select(.resumed != null)) | length' "$t_tmp/answers") $(all_ok "$t_tmp/answers")" "20 true"
@@ -196,9 +196,20 @@ clients=10
 # shellcheck disable=SC2317
 survived() { tail -n 1 "$t_tmp/load" | grep " survived=$1 "; }
 
+# A copy ahead and what has changed since: as nasd puts them together.
+together() {
+	awk 'FNR == NR { if ($1 == "client") id = $2; else if ($1 == "end") id = ""; else if (id != "") rows[id] = rows[id] $0 "\n"; next }
+		$1 == "client" { id = $2 }
+		$1 == "same" { printf "%s", rows[id]; next }
+		$1 != "end"' "$work/copy" "$work/changes"
+}
+
 move() { # FROM TO
-	ask "$1" "gate reopen_ms=30000" "drain timeout_ms=100" dump commit >"$t_tmp/gone" 2>"$work/state"
-	[ "$(all_ok "$t_tmp/gone")" = true ] || die "no dump on $1: $(cat "$t_tmp/gone")"
+	ask "$1" precopy >"$t_tmp/ahead" 2>"$work/copy"
+	ask "$1" "gate reopen_ms=30000" "drain timeout_ms=100" dump >"$t_tmp/gone" 2>"$work/state"
+	ask "$1" "dump-since base=$(jq .base "$t_tmp/ahead")" commit >>"$t_tmp/ahead" 2>"$work/changes"
+	[ "$(all_ok "$t_tmp/gone") $(all_ok "$t_tmp/ahead")" = "true true" ] || die "no dump on $1: $(cat "$t_tmp/gone" "$t_tmp/ahead")"
+	together | cmp -s - <(grep -v '^end' "$work/state") || fail "a copy and the changes since are not the whole" "$(cat "$t_tmp/ahead")"
 	leaks "$1"
 	address_off "$1"
 	kill -9 "$(cat "$work/$1.pid")"
