@@ -110,14 +110,19 @@ int effects_remember(struct effects *fx, struct err *e);
  *
  * effects_expect: before GATE, why the target cannot take the state ("" or NULL:
  * it can). GATE never fails for want of it: its detail says why then.
- * effects_take_dump: after GATE, the state to hand over; NULL: there is none.
+ * effects_expect is for PRESYNC, too: that copies a large state ahead.
+ * effects_take_dump: after GATE, the state to hand over; NULL: there is none. *base
+ * is 0, or names the copy since which it has the changes. After PRESYNC, that copy
+ * and its name.
+ * effects_since: before GATE, the copy that the target has; 0: none.
  * effects_give_state: before EXPORT, which uses it once, whatever comes of it:
  * the target's is what the source has handed over, the source's own (own) is
  * what GATE has dumped, and is used when SERVER_STOP ended the server behind the
  * closed gate. NULL: none. Both texts are of malloc and change hands.
  */
 void effects_expect(struct effects *fx, const char *why_not);
-char *effects_take_dump(struct effects *fx, size_t *len);
+char *effects_take_dump(struct effects *fx, size_t *len, uint64_t *base);
+void effects_since(struct effects *fx, uint64_t base);
 void effects_give_state(struct effects *fx, char *text, size_t len, bool own);
 
 /*

@@ -59,8 +59,10 @@ struct effects {
 
 	/* the clients' state, under data_lock */
 	char why_not[FSAL_TEXT_MAX]; /* the target cannot take it */
-	char *dump;                  /* GATE's */
+	char *dump;                  /* GATE's, or the copy of PRESYNC */
 	size_t dump_len;
+	uint64_t dump_base;          /* PRESYNC: its name; GATE: since which it has the changes, 0: all */
+	uint64_t since;              /* what GATE is to use; 0: nothing */
 	char *state;                 /* for EXPORT */
 	size_t state_len;
 	bool state_own;
@@ -104,6 +106,7 @@ enum outcome warm_run(struct effects *fx, struct word *w);
 enum outcome warm_verify(struct effects *fx, struct word *w);
 enum outcome server_stop_run(struct effects *fx, struct word *w);
 enum outcome server_stop_verify(struct effects *fx, struct word *w);
+void state_copy_ahead(struct effects *fx);
 enum outcome gate_run(struct effects *fx, struct word *w);
 enum outcome gate_verify(struct effects *fx, struct word *w);
 /* Whether the server can let go of the filesystem behind its gate, and live on. */

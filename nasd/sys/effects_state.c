@@ -11,8 +11,10 @@
 #include <string.h>
 
 #include "effects_int.h"
+#include "log.h"
 
 enum {
+	COPY_FROM = 65536,       /* bytes: less is dumped and sent in the freeze as fast */
 	DRAIN_US = 100000,       /* for what runs: a slow disk */
 	RELEASE_OPENS_MAX = 200, /* beyond that a process is killed as fast */
 	REOPEN_MORE_US = 1000000, /* beyond the freeze's limit, after which nothing is committed */
@@ -27,13 +29,21 @@ void effects_expect(struct effects *fx, const char *why_not)
 	pthread_mutex_unlock(&fx->data_lock);
 }
 
-char *effects_take_dump(struct effects *fx, size_t *len)
+void effects_since(struct effects *fx, uint64_t base)
+{
+	pthread_mutex_lock(&fx->data_lock);
+	fx->since = base;
+	pthread_mutex_unlock(&fx->data_lock);
+}
+
+char *effects_take_dump(struct effects *fx, size_t *len, uint64_t *base)
 {
 	char *text;
 
 	pthread_mutex_lock(&fx->data_lock);
 	text = fx->dump;
 	*len = fx->dump_len;
+	*base = fx->dump_base;
 	fx->dump = NULL;
 	pthread_mutex_unlock(&fx->data_lock);
 	return text;
@@ -123,6 +133,53 @@ enum outcome state_thaw(struct effects *fx, struct word *w)
 	return ganesha_thaw(fx->ganesha, w->err) == 0 ? OUTCOME_DONE : OUTCOME_FAILED;
 }
 
+/* ---- PRESYNC: a copy ahead */
+
+static void keep_dump(struct effects *fx, struct ganesha_dump *d, int64_t until)
+{
+	char *old;
+
+	pthread_mutex_lock(&fx->data_lock);
+	old = fx->dump;
+	fx->dump = d->text;
+	fx->dump_len = d->len;
+	fx->dump_base = d->since;
+	fx->gated_until = d->text ? until : 0;
+	fx->gated_opens = d->opens;
+	fx->sealed = false;
+	pthread_mutex_unlock(&fx->data_lock);
+	free(old);
+}
+
+/* Why there is none needs no word: GATE says what comes of it. */
+void state_copy_ahead(struct effects *fx)
+{
+	struct ganesha_dump none = { 0 };
+	struct err why = { 0 };
+	uint64_t base = 0;
+	char *text = NULL;
+	size_t len = 0;
+	bool moves;
+
+	keep_dump(fx, &none, 0);
+	pthread_mutex_lock(&fx->data_lock);
+	moves = fx->last_module.moves && !fx->why_not[0];
+	pthread_mutex_unlock(&fx->data_lock);
+	if (!moves)
+		return;
+	if (ganesha_precopy(fx->ganesha, &text, &len, &base, &why) < 0 || len < COPY_FROM) {
+		if (why.msg[0])
+			log_info("%s: the clients' state is not copied ahead: %s", fx->group->name, why.msg);
+		free(text);
+		return;
+	}
+	pthread_mutex_lock(&fx->data_lock);
+	fx->dump = text;
+	fx->dump_len = len;
+	fx->dump_base = base;
+	pthread_mutex_unlock(&fx->data_lock);
+}
+
 /* ---- GATE */
 
 enum outcome gate_verify(struct effects *fx, struct word *w)
@@ -138,21 +195,6 @@ static enum outcome skip(struct word *w, const char *why)
 	return OUTCOME_DONE;
 }
 
-static void keep_dump(struct effects *fx, struct ganesha_dump *d, int64_t until)
-{
-	char *old;
-
-	pthread_mutex_lock(&fx->data_lock);
-	old = fx->dump;
-	fx->dump = d->text;
-	fx->dump_len = d->len;
-	fx->gated_until = d->text ? until : 0;
-	fx->gated_opens = d->opens;
-	fx->sealed = false;
-	pthread_mutex_unlock(&fx->data_lock);
-	free(old);
-}
-
 /* Nothing that goes wrong here is a reason not to move: the clients can reclaim. */
 enum outcome gate_run(struct effects *fx, struct word *w)
 {
@@ -161,23 +203,27 @@ enum outcome gate_run(struct effects *fx, struct word *w)
 	struct ganesha_module m;
 	struct err why = { 0 };
 	char peer[FSAL_TEXT_MAX];
+	uint64_t since;
 
 	pthread_mutex_lock(&fx->data_lock);
 	m = fx->last_module;
 	memcpy(peer, fx->why_not, sizeof(peer));
+	since = fx->since;
+	fx->since = 0;
 	pthread_mutex_unlock(&fx->data_lock);
 	keep_dump(fx, &d, 0);
 	if (!m.moves || peer[0])
 		return skip(w, m.moves ? peer : m.reason[0] ? m.reason : "it is not known whether the state could move");
 	until = effects_now_us() + reopen;
-	if (ganesha_gate(fx->ganesha, reopen, DRAIN_US, &d, &why) < 0) {
+	if (ganesha_gate(fx->ganesha, reopen, DRAIN_US, since, &d, &why) < 0) {
 		char text[ERR_MSG_MAX + ERR_WHERE_MAX + ERR_REMEDY_MAX];
 
 		return skip(w, err_format(&why, text, sizeof(text)));
 	}
 	keep_dump(fx, &d, until);
-	SAY(w, "%lld client%s, %lld opens, %lld locks in %zu bytes; gate %.1f, drain %.1f (%lld held), dump %.1f ms",
+	SAY(w, "%lld client%s, %lld opens, %lld locks in %zu bytes%s; gate %.1f, drain %.1f (%lld held), dump %.1f ms",
 	    (long long)d.clients, d.clients == 1 ? "" : "s", (long long)d.opens, (long long)d.locks, d.len,
+	    d.since ? " of changes" : "",
 	    (double)d.gate_us / 1e3, (double)d.drain_us / 1e3, (long long)d.held, (double)d.dump_us / 1e3);
 	return OUTCOME_DONE;
 }

@@ -44,6 +44,7 @@ enum outcome presync_run(struct effects *fx, struct word *w)
 	int rounds = 0;
 
 	wait_for_late_opens(fx, until);
+	state_copy_ahead(fx);
 	if (filesystem_dirty(&first, w->err) < 0)
 		return OUTCOME_FAILED;
 	dirty = first;

@@ -96,8 +96,8 @@ static void step_done(void *arg)
 {
 	struct step_job *j = arg;
 
-	if (j->step == STEP_GATE && j->op == OP_RUN && j->report.outcome == OUTCOME_DONE &&
-	    egroup_state_hand_over(j->g, j))
+	if ((j->step == STEP_GATE || j->step == STEP_PRESYNC) && j->op == OP_RUN && j->report.outcome == OUTCOME_DONE &&
+	    egroup_state_hand_over(j->g, j->step, j))
 		return;
 	end_step(j);
 }

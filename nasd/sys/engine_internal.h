@@ -41,6 +41,7 @@
 #include "journal_file.h"
 #include "lane.h"
 #include "peer_link.h"
+#include "state_text.h"
 
 enum { HISTORY_MAX = 200, PENDING_MAX = 64, LATE_MAX = 16 };
 
@@ -106,15 +107,23 @@ struct egroup {
 		uint64_t epoch;        /* under which it may be used */
 		bool own;
 	} state;
+	struct {                       /* what was sent ahead: the source's, or the target's; state may be its changes */
+		char *text;            /* NULL: none */
+		size_t len;
+		uint64_t epoch, base;  /* the transaction's; its name */
+		bool there;            /* source: the target has it */
+	} copy;
+	struct state_text merged;      /* target: room for the whole of it */
 	struct {                       /* from the source, in pieces */
 		char *text;
 		size_t len, total;
 		uint64_t epoch;
 	} coming;
-	struct step_job *gate_job;     /* GATE: done but for the target's word; NULL: none */
+	struct step_job *gate_job;     /* GATE or PRESYNC: done but for the target's word; NULL: none */
 	int64_t handed_at;
 	sd_event_source *gate_timer, *send_timer;
-	size_t sent_len;               /* of the state, to the target */
+	const char *sending;           /* to the target: state or copy */
+	size_t sending_len, sent_len;
 	uint64_t sending_epoch;
 
 	/* announcements repeated */
@@ -229,11 +238,11 @@ unsigned egroup_records_alone(struct egroup *g); /* of an active group's records
 /* engine_state.c */
 int egroup_state_open(struct egroup *g, struct err *err);
 void egroup_state_close(struct egroup *g);
-/* Before GATE and EXPORT run: what they need to know, or to have. */
+/* Before PRESYNC, GATE and EXPORT run: what they need to know, or to have. */
 void egroup_state_before(struct egroup *g, enum step_id step);
-/* GATE has run: true when its job (now ours) waits for the target's word; it is
- * ended by egroup_gate_done then. */
-bool egroup_state_hand_over(struct egroup *g, struct step_job *j);
+/* GATE or PRESYNC has run: true when its job (now ours) waits for the target's word;
+ * it is ended by egroup_gate_done then. */
+bool egroup_state_hand_over(struct egroup *g, enum step_id step, struct step_job *j);
 /* more: added to its message; or, reclaim being true, said instead of it. */
 void egroup_gate_done(struct egroup *g, struct step_job *j, bool reclaim, const char *more);
 void egroup_state_message(struct egroup *g, const struct peer_msg *m);

@@ -9,6 +9,10 @@
  * the commitment takes that away. Whether the target believes to have it and the
  * source does not know does no harm: requests stay held until the server behind
  * the gate has ended.
+ *
+ * Of a large state the opens and locks go ahead, at the end of PRESYNC; what GATE
+ * sends are the changes then (wire/state_text.h). A copy that did not get there
+ * makes GATE send all of it.
  */
 #include "engine_internal.h"
 
@@ -21,6 +25,8 @@
 
 enum {
 	ACK_US = 500000,
+	ACK_AHEAD_US = 5000000,  /* nobody waits for a copy that is sent ahead */
+	CHANGES_ROOM = 1 << 20,  /* they are smaller; else it takes a little longer */
 	ACK_PER_KIB_US = 300,
 	PIECES_PER_TURN = 32,    /* of the loop, which has other things to do as well */
 	QUEUED_MAX = 512 * 1024, /* the link takes more, but not without end */
@@ -41,24 +47,60 @@ static void drop_coming(struct egroup *g)
 	memset(&g->coming, 0, sizeof(g->coming));
 }
 
+static void drop_copy(struct egroup *g)
+{
+	free(g->copy.text);
+	memset(&g->copy, 0, sizeof(g->copy));
+	free(g->merged.text);
+	memset(&g->merged, 0, sizeof(g->merged));
+}
+
+/* Makes g->state the whole, when it is the changes since what was sent ahead. */
+static int complete(struct egroup *g, struct err *err)
+{
+	uint64_t base;
+	int ret;
+
+	if (!g->state.text || state_text_kind(g->state.text, &base) != STATE_TEXT_CHANGES)
+		return 0;
+	if (!g->copy.text || base != g->copy.base)
+		return err_set(err, ERR_REFUSED, ENOENT, "the clients' state", "the copy that was sent ahead is not here");
+	ret = state_text_merge(g->copy.text, g->state.text, &g->merged, err);
+	if (ret < 0)
+		return ret;
+	free(g->state.text);
+	g->state.text = g->merged.text;
+	g->state.len = g->merged.len;
+	memset(&g->merged, 0, sizeof(g->merged));
+	return 0;
+}
+
 void egroup_state_before(struct egroup *g, enum step_id step)
 {
 	struct group_view v;
+	struct err why = { 0 };
 
 	group_look(g->core, &v);
-	if (step == STEP_GATE) {
+	if (step == STEP_PRESYNC)
+		drop_copy(g);
+	if (step == STEP_GATE || step == STEP_PRESYNC) {
 		drop_state(g);
+		effects_since(g->fx, g->copy.there && g->copy.epoch == v.txn_epoch ? g->copy.base : 0);
 		effects_expect(g->fx, !v.peer ? "nothing is known of the target" :
 				      v.peer->state_moves ? "" :
 				      v.peer->state_reason[0] ? v.peer->state_reason : "the target cannot take the state");
 	} else if (step == STEP_EXPORT) {
-		bool good = g->state.text && g->state.epoch == v.epoch;
+		bool good = g->state.text && g->state.epoch == v.epoch && complete(g, &why) == 0;
+
+		if (why.cls != ERR_NONE)
+			log_warn("%s: %s", g->conf->name, why.msg);
 
 		effects_give_state(g->fx, good ? g->state.text : NULL, g->state.len, g->state.own);
 		if (good)
 			g->state.text = NULL;
 		drop_state(g);
 		drop_coming(g);
+		drop_copy(g);
 	}
 }
 
@@ -71,15 +113,15 @@ static int send_some(struct egroup *g)
 	int ret = 0;
 
 	snprintf(m.group, sizeof(m.group), "%s", g->conf->name);
-	m.u.state.total = g->state.len;
-	for (int i = 0; i < PIECES_PER_TURN && ret == 0 && g->sent_len < g->state.len; i++) {
-		size_t n = g->state.len - g->sent_len;
+	m.u.state.total = g->sending_len;
+	for (int i = 0; i < PIECES_PER_TURN && ret == 0 && g->sent_len < g->sending_len; i++) {
+		size_t n = g->sending_len - g->sent_len;
 
 		if (peer_link_queued(g->e->link) > QUEUED_MAX)
 			break;
 		n = n < STATE_PIECE_MAX ? n : STATE_PIECE_MAX - 1;
 		m.u.state.offset = g->sent_len;
-		memcpy(m.u.state.text, g->state.text + g->sent_len, n);
+		memcpy(m.u.state.text, g->sending + g->sent_len, n);
 		m.u.state.text[n] = '\0';
 		ret = peer_link_send(g->e->link, &m);
 		g->sent_len += n;
@@ -87,14 +129,30 @@ static int send_some(struct egroup *g)
 	return ret;
 }
 
-static void gate_ends(struct egroup *g, bool reclaim, const char *more)
+static void copy_ends(struct egroup *g, struct step_job *j, const char *why_not, const char *more)
+{
+	char text[160];
+
+	g->copy.there = !why_not;
+	if (why_not)
+		snprintf(text, sizeof(text), "; no copy of the state: %.100s", why_not);
+	else
+		snprintf(text, sizeof(text), "; %zu KiB of state copied ahead%s", g->copy.len >> 10, more);
+	egroup_gate_done(g, j, false, text);
+}
+
+/* why_not: NULL, it is there. */
+static void gate_ends(struct egroup *g, const char *why_not, const char *more)
 {
 	struct step_job *j = g->gate_job;
 
 	g->gate_job = NULL;
 	sd_event_source_set_enabled(g->gate_timer, SD_EVENT_OFF);
 	sd_event_source_set_enabled(g->send_timer, SD_EVENT_OFF);
-	egroup_gate_done(g, j, reclaim, more);
+	if (g->sending == g->copy.text)
+		copy_ends(g, j, why_not, more);
+	else
+		egroup_gate_done(g, j, why_not != NULL, why_not ? why_not : more);
 }
 
 static int no_word(sd_event_source *s, uint64_t usec, void *data)
@@ -104,7 +162,7 @@ static int no_word(sd_event_source *s, uint64_t usec, void *data)
 	(void)s;
 	(void)usec;
 	if (g->gate_job)
-		gate_ends(g, true, "the target did not say in time that it has the state");
+		gate_ends(g, "the target did not say in time that it has the state", "");
 	return 0;
 }
 
@@ -113,8 +171,8 @@ static void send_on(struct egroup *g)
 	int ret = send_some(g);
 
 	if (ret < 0) {
-		gate_ends(g, true, ret == -ENOTCONN ? "the link to the target is down" : "it cannot be sent");
-	} else if (g->sent_len < g->state.len) {
+		gate_ends(g, ret == -ENOTCONN ? "the link to the target is down" : "it cannot be sent", "");
+	} else if (g->sent_len < g->sending_len) {
 		bool full = peer_link_queued(g->e->link) > QUEUED_MAX;
 
 		sd_event_source_set_time_relative(g->send_timer, full ? QUEUED_WAIT_US : 0);
@@ -133,13 +191,74 @@ static int send_more(sd_event_source *s, uint64_t usec, void *data)
 	return 0;
 }
 
-bool egroup_state_hand_over(struct egroup *g, struct step_job *j)
+/* With the line that says what it is; takes text. NULL: no memory. */
+static char *with_head(char *text, size_t *len, enum state_text_kind kind, uint64_t base)
+{
+	char head[STATE_TEXT_HEAD_MAX], *whole;
+	size_t n = state_text_head(kind, base, head);
+
+	if (!n)
+		return text;
+	whole = malloc(n + *len + 1);
+	if (whole) {
+		memcpy(whole, head, n);
+		memcpy(whole + n, text, *len + 1);
+		*len += n;
+	}
+	free(text);
+	return whole;
+}
+
+static void send_text(struct egroup *g, struct step_job *j, const char *text, size_t len, uint64_t patience_us)
 {
 	struct group_view v;
-	size_t len;
-	char *text = effects_take_dump(g->fx, &len);
 
+	group_look(g->core, &v);
+	g->gate_job = j;
+	g->handed_at = engine_now_us();
+	g->sending_epoch = v.txn_epoch;
+	g->sending = text;
+	g->sending_len = len;
+	g->sent_len = 0;
+	sd_event_source_set_time(g->gate_timer, (uint64_t)g->handed_at + patience_us + (len >> 10) * ACK_PER_KIB_US);
+	sd_event_source_set_enabled(g->gate_timer, SD_EVENT_ONESHOT);
+	send_on(g);
+}
+
+static bool copy_ahead(struct egroup *g, struct step_job *j)
+{
+	struct group_view v;
+	uint64_t base;
+	size_t len;
+	char *text = effects_take_dump(g->fx, &len, &base);
+
+	drop_copy(g);
+	if (text)
+		text = with_head(text, &len, STATE_TEXT_BASE, base);
+	if (!text)
+		return false;
+	group_look(g->core, &v);
+	g->copy.text = text;
+	g->copy.len = len;
+	g->copy.base = base;
+	g->copy.epoch = v.txn_epoch;
+	send_text(g, j, text, len, ACK_AHEAD_US);
+	return true;
+}
+
+bool egroup_state_hand_over(struct egroup *g, enum step_id step, struct step_job *j)
+{
+	struct group_view v;
+	uint64_t base;
+	size_t len;
+	char *text;
+
+	if (step == STEP_PRESYNC)
+		return copy_ahead(g, j);
+	text = effects_take_dump(g->fx, &len, &base);
 	drop_state(g);
+	if (text && base)
+		text = with_head(text, &len, STATE_TEXT_CHANGES, base);
 	if (!text)
 		return false;
 	group_look(g->core, &v);
@@ -147,13 +266,7 @@ bool egroup_state_hand_over(struct egroup *g, struct step_job *j)
 	g->state.len = len;
 	g->state.epoch = v.epoch;
 	g->state.own = true;
-	g->gate_job = j;
-	g->handed_at = engine_now_us();
-	g->sending_epoch = v.txn_epoch;
-	g->sent_len = 0;
-	sd_event_source_set_time(g->gate_timer, (uint64_t)(g->handed_at + ACK_US) + (len >> 10) * ACK_PER_KIB_US);
-	sd_event_source_set_enabled(g->gate_timer, SD_EVENT_ONESHOT);
-	send_on(g);
+	send_text(g, j, text, len, ACK_US);
 	return true;
 }
 
@@ -166,13 +279,13 @@ void egroup_state_ack(struct egroup *g, const struct peer_msg *m)
 	if (!g->gate_job || m->epoch != v.txn_epoch)
 		return;
 	snprintf(text, sizeof(text), "; handed over %.1f ms", (double)(engine_now_us() - g->handed_at) / 1e3);
-	gate_ends(g, !m->u.answer.ok, m->u.answer.ok ? text : m->u.answer.err.msg);
+	gate_ends(g, m->u.answer.ok ? NULL : m->u.answer.err.msg, text);
 }
 
 void egroup_state_peer_down(struct egroup *g)
 {
 	if (g->gate_job)
-		gate_ends(g, true, "the link to the target was lost");
+		gate_ends(g, "the link to the target was lost", "");
 	drop_coming(g);
 }
 
@@ -202,6 +315,44 @@ static bool begin(struct egroup *g, const struct peer_msg *m)
 	return true;
 }
 
+/* Room for the whole, touched now: a page's first use costs the most. */
+static void take_copy(struct egroup *g, uint64_t epoch, uint64_t base)
+{
+	drop_copy(g);
+	g->copy.text = g->coming.text;
+	g->copy.len = g->coming.len;
+	g->copy.epoch = epoch;
+	g->copy.base = base;
+	g->merged.text = malloc(g->copy.len + CHANGES_ROOM);
+	if (g->merged.text) {
+		g->merged.room = g->copy.len + CHANGES_ROOM;
+		memset(g->merged.text, 0, g->merged.room);
+	}
+}
+
+static void all_came(struct egroup *g, uint64_t epoch)
+{
+	struct err why = { 0 };
+	uint64_t base;
+	int ret = 0;
+
+	if (state_text_kind(g->coming.text, &base) == STATE_TEXT_BASE) {
+		take_copy(g, epoch, base);
+	} else {
+		g->state.text = g->coming.text;
+		g->state.len = g->coming.len;
+		g->state.epoch = epoch;
+		g->state.own = false;
+	}
+	g->coming.text = NULL;
+	drop_coming(g);
+	if (g->state.text)
+		ret = complete(g, &why);
+	if (ret < 0)
+		drop_state(g);
+	answer(g, epoch, ret < 0 ? why.msg : NULL);
+}
+
 /* The codec has seen to it that the piece is within its total. */
 void egroup_state_message(struct egroup *g, const struct peer_msg *m)
 {
@@ -228,13 +379,7 @@ void egroup_state_message(struct egroup *g, const struct peer_msg *m)
 	if (g->coming.len < g->coming.total)
 		return;
 	g->coming.text[g->coming.len] = '\0';
-	g->state.text = g->coming.text;
-	g->state.len = g->coming.len;
-	g->state.epoch = m->epoch;
-	g->state.own = false;
-	g->coming.text = NULL;
-	drop_coming(g);
-	answer(g, m->epoch, NULL);
+	all_came(g, m->epoch);
 }
 
 /* ---- both */
@@ -259,4 +404,5 @@ void egroup_state_close(struct egroup *g)
 	free(g->gate_job);
 	drop_coming(g);
 	drop_state(g);
+	drop_copy(g);
 }

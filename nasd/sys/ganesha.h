@@ -130,21 +130,28 @@ void ganesha_module_look(struct ganesha *g, struct ganesha_module *out);
 struct fsal_client;
 int ganesha_module_records(struct ganesha *g, struct fsal_client *c, struct err *err);
 
+/*
+ * The clients' opens and locks, as they are while requests run, and the name of this
+ * copy: text is to be freed.
+ */
+int ganesha_precopy(struct ganesha *g, char **text, size_t *len, uint64_t *base, struct err *err);
+
 struct ganesha_dump {
 	bool closed;       /* the gate: requests are held from now on */
 	char *text;        /* the state, terminated, to be freed; NULL: clients will reclaim */
 	size_t len;
 	int64_t clients, opens, locks, held;
 	int64_t gate_us, drain_us, dump_us;
+	uint64_t since;    /* text is what has changed since that copy; 0: it is the whole */
 };
 
 /*
  * Closes the gate, waits until nothing is in flight (drain_us at most) and dumps
- * the state. The gate opens by itself after reopen_us without a word from us. 0,
+ * the state; of a since that is not 0 and the last copy's name, what has changed. The gate opens by itself after reopen_us without a word from us. 0,
  * or negative with err when there is no dump; the gate may be closed then.
  */
-int ganesha_gate(struct ganesha *g, int64_t reopen_us, int64_t drain_us, struct ganesha_dump *out,
-		 struct err *err);
+int ganesha_gate(struct ganesha *g, int64_t reopen_us, int64_t drain_us, uint64_t since,
+		 struct ganesha_dump *out, struct err *err);
 int ganesha_thaw(struct ganesha *g, struct err *err);
 
 /* How many of the group's exports the server has. */

@@ -19,6 +19,7 @@ enum {
 	PER_BYTE_US = 4,        /* and what grows with the state: a load, 1 ms per open in the slowest node seen */
 	STATE_MOST_US = 8000000, /* but not for ever: a freeze has its limit */
 	GATE_US = 200000,       /* with a thousand clients at work; and what a hanging module costs at most */
+	PRECOPY_US = 5000000,   /* before the freeze, with pauses */
 	DUMP_US = 500000,       /* 211 ms for a thousand clients with ten thousand opens */
 	RELEASE_US = 30000,     /* some hundred descriptors; a process that dies is no slower */
 	START_US = 1000000,
@@ -271,6 +272,24 @@ static int drain(struct fsal_client *c, int64_t limit_us, struct fsal_answer *a,
 	return ret;
 }
 
+int ganesha_precopy(struct ganesha *g, char **text, size_t *len, uint64_t *base, struct err *err)
+{
+	struct fsal_answer a;
+	struct fsal_client c;
+	int ret = connect_to(g, &c, err);
+
+	*text = NULL;
+	if (ret == 0)
+		ret = simple(&c, FSAL_PRECOPY, 0, NULL, PRECOPY_US, &a, err);
+	if (ret == 0) {
+		*base = a.u.dump.base;
+		*len = (size_t)a.bytes;
+		ret = fsal_client_body(&c, *len, PRECOPY_US, text, err);
+	}
+	fsal_client_close(&c);
+	return ret;
+}
+
 static int take_dump(struct fsal_client *c, const struct fsal_answer *a, struct ganesha_dump *out, struct err *err)
 {
 	out->clients = a->u.dump.clients;
@@ -280,25 +299,35 @@ static int take_dump(struct fsal_client *c, const struct fsal_answer *a, struct 
 	return fsal_client_body(c, out->len, BODY_US + (int64_t)out->len / 10, &out->text, err);
 }
 
-/* What ran when the gate was closed runs for long: waited for, and dumped then. */
-static int dump_later(struct fsal_client *c, int64_t drain_us, struct fsal_answer *a, struct err *err)
+/* What ran when the gate was closed runs for long: waited for, and dumped then; all of
+ * it, should the copy that was sent ahead not be the last one. */
+static int dump_later(struct fsal_client *c, int64_t drain_us, const struct fsal_request *dump, struct ganesha_dump *out,
+		      struct fsal_answer *a, struct err *err)
 {
 	int ret = drain(c, drain_us, a, err);
 
-	return ret < 0 ? ret : simple(c, FSAL_DUMP, 0, NULL, DUMP_US, a, err);
+	if (ret == 0)
+		ret = fsal_client_do(c, dump, NULL, DUMP_US, a, err);
+	if (ret == -EPERM && out->since) {
+		out->since = 0;
+		ret = simple(c, FSAL_DUMP, 0, NULL, DUMP_US, a, err);
+	}
+	return ret;
 }
 
-int ganesha_gate(struct ganesha *g, int64_t reopen_us, int64_t drain_us, struct ganesha_dump *out,
-		 struct err *err)
+int ganesha_gate(struct ganesha *g, int64_t reopen_us, int64_t drain_us, uint64_t since,
+		 struct ganesha_dump *out, struct err *err)
 {
-	const struct fsal_request both[] = { { FSAL_GATE, (uint64_t)reopen_us / 1000, NULL }, { FSAL_DUMP, 0, NULL } };
+	const struct fsal_request both[] = {
+		{ FSAL_GATE, (uint64_t)reopen_us / 1000, NULL }, { since ? FSAL_DUMP_SINCE : FSAL_DUMP, since, NULL },
+	};
 	int64_t began = ganesha_now_us(), closed;
 	struct fsal_client *c = &g->gated;
 	struct fsal_answer a;
 	struct err why = { 0 };
 	int ret;
 
-	*out = (struct ganesha_dump){ 0 };
+	*out = (struct ganesha_dump){ .since = since };
 	fsal_client_close(c);
 	ret = connect_to(g, c, err);
 	if (ret == 0)
@@ -308,9 +337,9 @@ int ganesha_gate(struct ganesha *g, int64_t reopen_us, int64_t drain_us, struct 
 	out->closed = ret == 0;
 	closed = ganesha_now_us();
 	if (ret == 0) {
-		ret = fsal_client_hear(c, FSAL_DUMP, DUMP_US, &a, &why);
+		ret = fsal_client_hear(c, both[1].op, DUMP_US, &a, &why);
 		if (ret == -EPERM)
-			ret = dump_later(c, drain_us, &a, &why);
+			ret = dump_later(c, drain_us, &both[1], out, &a, &why);
 		if (ret == 0)
 			ret = take_dump(c, &a, out, &why);
 		if (ret < 0)

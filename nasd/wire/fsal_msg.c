@@ -19,6 +19,8 @@ static const struct op_row {
 	[FSAL_DRAIN] = { "drain", "timeout_ms", false },
 	[FSAL_THAW] = { "thaw", NULL, false },
 	[FSAL_DUMP] = { "dump", NULL, false },
+	[FSAL_PRECOPY] = { "precopy", NULL, false },
+	[FSAL_DUMP_SINCE] = { "dump-since", "base", false },
 	[FSAL_LOAD] = { "load", "bytes", false },
 	[FSAL_EXPORT_ADD] = { "export-add", "id", true },
 	[FSAL_EXPORT_REMOVE] = { "export-remove", "id", false },
@@ -132,7 +134,11 @@ static void read_fields(struct reader *r, struct fsal_answer *a)
 		a->u.drain.running = number(r, "running");
 		a->u.drain.unsent_connections = number(r, "unsent_connections");
 		break;
+	case FSAL_PRECOPY:
+	case FSAL_DUMP_SINCE:
 	case FSAL_DUMP:
+		if (r->op == FSAL_PRECOPY)
+			a->u.dump.base = (uint64_t)number(r, "base");
 		a->bytes = (uint64_t)number(r, "bytes");
 		a->u.dump.clients = number(r, "clients");
 		a->u.dump.opens = number(r, "opens");

@@ -24,6 +24,8 @@ enum fsal_op {
 	FSAL_DRAIN,       /* number: milliseconds to wait */
 	FSAL_THAW,
 	FSAL_DUMP,        /* the answer's body is the state */
+	FSAL_PRECOPY,     /* while requests run; the answer's body is the opens and locks */
+	FSAL_DUMP_SINCE,  /* number: the pre-copy's name; the answer's body is what has changed */
 	FSAL_LOAD,        /* number: bytes of state that follow the request */
 	FSAL_EXPORT_ADD,  /* number: the export's id; path: the file that has it */
 	FSAL_EXPORT_REMOVE, /* number: the export's id */
@@ -47,7 +49,7 @@ struct fsal_answer {
 	bool ok;
 	char error[FSAL_TEXT_MAX]; /* printable; when not ok */
 	bool replace;              /* LOAD, not ok: the server is of no more use */
-	uint64_t bytes;            /* DUMP: of the body behind the line */
+	uint64_t bytes;            /* DUMP, PRECOPY, DUMP_SINCE: of the body behind the line */
 	int64_t run_us;            /* what it took the module; 0 when it does not say */
 	union {
 		struct {
@@ -63,7 +65,8 @@ struct fsal_answer {
 		struct {
 			int64_t clients, opens, locks;
 			int64_t held, drain_us; /* at the gate; waited until nothing ran. 0 from an older module */
-		} dump;
+			uint64_t base;     /* PRECOPY: its name */
+		} dump;            /* PRECOPY, DUMP_SINCE, too; the counts are of the whole */
 		struct {
 			int64_t late_clients; /* as in status */
 		} load;

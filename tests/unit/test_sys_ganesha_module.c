@@ -63,7 +63,7 @@ START_TEST(state_moves_by_the_module)
 	ck_assert_msg(m.moves && !m.in_grace, "%s", m.reason);
 	ck_assert_int_eq(ganesha_exports_present(g, &n, SECOND, &e), OUTCOME_DONE);
 	ck_assert_uint_eq(n, 2);
-	ck_assert_msg(ganesha_gate(g, 5 * SECOND, SECOND / 10, &d, &e) == 0, "%s", e.msg);
+	ck_assert_msg(ganesha_gate(g, 5 * SECOND, SECOND / 10, 0, &d, &e) == 0, "%s", e.msg);
 	ck_assert(d.closed && d.len == strlen(d.text) && d.clients == 0);
 	ganesha_module_look(g, &m);
 	ck_assert(!m.gate_open);
@@ -126,7 +126,7 @@ START_TEST(a_module_that_hangs)
 	while (!is_stopped(s.pid))
 		usleep(1000);
 	t0 = now();
-	ck_assert_int_lt(ganesha_gate(g, 5 * SECOND, SECOND / 10, &d, &e), 0);
+	ck_assert_int_lt(ganesha_gate(g, 5 * SECOND, SECOND / 10, 0, &d, &e), 0);
 	printf("  %-28s %8.2f ms\n", "gate, the module hangs", (double)(now() - t0) / 1000);
 	ck_assert(!d.closed && !d.text && e.cls == ERR_TIMEOUT);
 	ganesha_module_look(g, &m);

@@ -27,6 +27,8 @@ START_TEST(requests)
 	} rows[] = {
 		{ { FSAL_STATUS, 0, NULL }, "{\"v\":1,\"op\":\"status\"}\n" },
 		{ { FSAL_GATE, 5000, NULL }, "{\"v\":1,\"op\":\"gate\",\"reopen_ms\":5000}\n" },
+		{ { FSAL_PRECOPY, 0, NULL }, "{\"v\":1,\"op\":\"precopy\"}\n" },
+		{ { FSAL_DUMP_SINCE, 77, NULL }, "{\"v\":1,\"op\":\"dump-since\",\"base\":77}\n" },
 		{ { FSAL_DRAIN, 20, NULL }, "{\"v\":1,\"op\":\"drain\",\"timeout_ms\":20}\n" },
 		{ { FSAL_THAW, 7, NULL }, "{\"v\":1,\"op\":\"thaw\"}\n" },
 		{ { FSAL_DUMP, 0, NULL }, "{\"v\":1,\"op\":\"dump\"}\n" },
@@ -84,6 +86,11 @@ START_TEST(answers)
 	ck_assert_int_eq(a.u.status.late_clients, 7);
 	ck_assert_int_eq(decode(FSAL_LOAD, OK ",\"late_clients\":8}", &a, &e), 0);
 	ck_assert_int_eq(a.u.load.late_clients, 8);
+	ck_assert_int_eq(decode(FSAL_LOAD, OK "}", &a, &e), 0);
+	ck_assert_int_eq(decode(FSAL_PRECOPY, OK ",\"bytes\":9,\"clients\":1,\"opens\":2,\"locks\":3,\"base\":4}", &a, &e), 0);
+	ck_assert(a.bytes == 9 && a.u.dump.opens == 2 && a.u.dump.base == 4);
+	ck_assert_int_eq(decode(FSAL_PRECOPY, OK ",\"bytes\":9,\"clients\":1,\"opens\":2,\"locks\":3}", &a, &e), -EPROTO);
+	ck_assert_int_eq(decode(FSAL_DUMP_SINCE, OK ",\"bytes\":9,\"clients\":1,\"opens\":2,\"locks\":3}", &a, &e), 0);
 	ck_assert_int_eq(decode(FSAL_LOAD, OK "}", &a, &e), 0);
 	ck_assert_int_eq(a.u.load.late_clients, 0);
 	ck_assert_int_eq(decode(FSAL_STATUS, OK "," STATUS "}", &a, &e), 0); /* a module from before load */
