@@ -10,6 +10,7 @@
  *   target.c   ... the other, and activation
  *   claim.c    taking over, asked to by an operator
  *   takeover.c what is done about a silent peer
+ *   held.c     ... and about writes that DRBD holds for want of it
  *   request.c  answers operators
  */
 #ifndef NASD_CORE_GROUP_INTERNAL_H
@@ -221,6 +222,21 @@ void takeover_confirm(struct group_core *g, int64_t now, const struct group_requ
 void takeover_trusted(struct group_core *g, int64_t now, const struct group_request *req);
 void takeover_outdate_asked(struct group_core *g, const struct peer_msg *m);
 void takeover_outdated(struct group_core *g, int64_t now, const struct peer_msg *m);
+
+void takeover_look(struct group_core *g); /* facts, now */
+
+/* held.c */
+bool held_now(const struct group_core *g);
+bool held_serves(const struct group_core *g);
+bool held_replicating(const struct facts *f);
+/* The peer's node's last sign of life. */
+int64_t held_alive_us(const struct group_core *g);
+/* There is something that DRBD may be told. */
+bool held_may_tell(const struct group_core *g);
+bool held_copy_good(const struct group_core *g);
+void held_may_be_told(struct group_core *g, int64_t now, enum fence_peer_answer answer, uint64_t epoch, const char *why);
+void held_settle(struct group_core *g, int64_t now);
+int64_t held_next_tick(const struct group_core *g); /* while it is held; 0: none */
 
 /* claim.c */
 /* This node owns the group from now on, and begins to serve. */

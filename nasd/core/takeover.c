@@ -21,9 +21,8 @@
 enum {
 	LINK_WAIT_US = 1000000,     /* for the link, before a peer that we cannot ask is fenced */
 	AGREE_WAIT_US = 5000000,    /* for the peer's agreement, before it is fenced */
-	OUTDATE_AGAIN_US = 300000,
 	WITNESS_AGAIN_US = 1000000,
-	RESUME_WAIT_US = 2000000,   /* DRBD goes on by itself after its handler's answer */
+	LOOK_WAIT_US = 300000,      /* for facts, before a run: DRBD may be connected again */
 };
 
 void takeover_init(struct group_core *g)
@@ -31,6 +30,7 @@ void takeover_init(struct group_core *g)
 	g->t.life.heard_us = -1;
 	g->t.life.paused_us = -1;
 	g->t.claimed_us = -1;
+	g->t.linked_us = -1;
 }
 
 static const char *peer_name(const struct group_core *g)
@@ -39,35 +39,6 @@ static const char *peer_name(const struct group_core *g)
 }
 
 /* ---- what is the case */
-
-static bool replicating(const struct facts *f)
-{
-	return f->valid && f->drbd_known && strcmp(f->drbd_cstate, "StandAlone") != 0 &&
-	       strcmp(f->drbd_peer_role, "Unknown") != 0;
-}
-
-/* The group is ours, and a write may be waiting for it to go on. */
-static bool serves(const struct group_core *g)
-{
-	return g->j.owner == g->cfg.self &&
-	       (g->state == GS_ACTIVE || g->state == GS_ACTIVATING || g->state == GS_SWITCHING);
-}
-
-static bool io_held(const struct group_core *g)
-{
-	return g->t.asked || (g->t.frozen && serves(g));
-}
-
-/* What DRBD may be told holds until the peer is heard; that its copy is
- * outdated, until it is connected (takeover_facts). */
-static bool may_tell(const struct group_core *g)
-{
-	const struct takeover *t = &g->t;
-
-	if (t->told == FENCE_PEER_NO_PROOF || t->told_epoch != g->j.epoch)
-		return false;
-	return t->told == FENCE_PEER_OUTDATED || t->life.heard_us < t->told_at;
-}
 
 /* Not known to be cut off from the clients, by an answer since then. */
 static bool in_touch(const struct group_core *g, int64_t since)
@@ -84,7 +55,7 @@ static const char *unfit(const struct group_core *g)
 		return "trigger = manual: 'nasctl takeover' is an operator's to say";
 	if (g->t.life.node_answers)
 		return "its node answers: only its nasd is gone; start it there";
-	if (!f->valid || g->t.facts_at < g->t.silent_at)
+	if (!f->valid || g->t.facts_at < g->t.silent_at || g->t.outdating)
 		return "looking at this node first";
 	if (!in_touch(g, g->t.silent_at))
 		return g->t.witness == WITNESS_SILENT ? "none of the clients answers: this node seems cut off from them" :
@@ -111,7 +82,7 @@ static enum fence_need need_now(const struct group_core *g, int64_t now)
 
 	if (g->t.silent_at && stands_by_for_peer(g) && !unfit(g))
 		return NEED_TAKEOVER;
-	if (!io_held(g) || !serves(g) || may_tell(g) || !in_touch(g, g->t.frozen_at))
+	if (!held_now(g) || !held_serves(g) || held_may_tell(g) || !held_copy_good(g) || !in_touch(g, g->t.frozen_at))
 		return NEED_NONE;
 	if (g->peer_up ? held >= AGREE_WAIT_US : g->t.silent_at || held >= LINK_WAIT_US)
 		return NEED_IO;
@@ -126,154 +97,12 @@ static void view_of(const struct group_core *g, int64_t now, struct fence_view *
 	snprintf(v->node, sizeof(v->node), "%s", peer_name(g));
 	v->epoch = g->j.epoch;
 	snprintf(v->boot_id, sizeof(v->boot_id), "%s", t->life.boot_id);
-	v->heard_us = t->life.heard_us;
+	v->heard_us = held_alive_us(g);
 	v->claimed_us = t->claimed_us;
 	v->paused_us = t->life.paused_us;
 	v->now_us = now;
-	v->replicating = replicating(&g->facts[g->cfg.self]);
+	v->replicating = held_replicating(&g->facts[g->cfg.self]);
 	v->need_verified = g->cfg.need_verified;
-}
-
-/* ---- DRBD's writes */
-
-static void tell_drbd(struct group_core *g, enum fence_peer_answer answer, const char *why)
-{
-	struct action *a = group_push(g, ACT_DRBD_ANSWER);
-
-	g->t.asked = false;
-	if (!a)
-		return;
-	a->u.drbd.answer = answer;
-	snprintf(a->u.drbd.reason, sizeof(a->u.drbd.reason), "%s", why);
-}
-
-static void remember(struct group_core *g, int64_t now, enum fence_peer_answer answer, uint64_t epoch, const char *why)
-{
-	g->t.told = answer;
-	g->t.told_epoch = epoch;
-	g->t.told_at = now;
-	snprintf(g->t.told_why, sizeof(g->t.told_why), "%s", why);
-}
-
-static void let_io_go_on(struct group_core *g, int64_t now)
-{
-	struct takeover *t = &g->t;
-
-	if (t->asked) {
-		tell_drbd(g, t->told, t->told_why);
-		t->resume_at = now + RESUME_WAIT_US;
-	} else if (!t->resuming && now >= t->resume_at) {
-		t->resuming = group_push(g, ACT_RESUME_IO) != NULL;
-	}
-}
-
-static void settle_io(struct group_core *g, int64_t now)
-{
-	struct takeover *t = &g->t;
-
-	if (!io_held(g)) {
-		t->frozen_at = 0;
-		t->trouble[0] = '\0';
-		return;
-	}
-	if (!t->frozen_at) {
-		t->frozen_at = now;
-		t->witness_again = now;
-	}
-	if (!serves(g)) {
-		bool theirs = g->peer_up && g->peer_hello && g->peer.serving;
-
-		tell_drbd(g, theirs ? FENCE_PEER_PRIMARY : FENCE_PEER_NO_PROOF,
-			  "this node does not own the group: nasctl status");
-		return;
-	}
-	if (may_tell(g)) {
-		let_io_go_on(g, now);
-	} else if (g->peer_up && g->peer_hello && now >= t->outdate_at) {
-		t->outdate_at = now + OUTDATE_AGAIN_US;
-		group_send(g, MSG_OUTDATE, g->j.epoch);
-	}
-}
-
-/* The owner has lost our copy, and we stand by: ours is outdated from now on. */
-void takeover_outdate_asked(struct group_core *g, const struct peer_msg *m)
-{
-	const char *why = NULL;
-	struct err e;
-
-	if (g->state != GS_STANDBY || g->j.owner != group_peer_index(g))
-		why = group_state_name(g->state);
-	else if (m->epoch != g->j.epoch)
-		why = "under another epoch";
-	else if (group_may_serve(g))
-		why = "not free of the service";
-	if (!why) {
-		g->t.outdate_epoch = m->epoch;
-		if (!g->t.outdating)
-			g->t.outdating = group_push(g, ACT_OUTDATE) != NULL;
-		return;
-	}
-	err_set(&e, ERR_REFUSED, EBUSY, "outdate", "%s is %s", group_node_name(g, g->cfg.self), why);
-	err_remedy(&e, "see 'nasctl status' there");
-	group_send_err(g, MSG_OUTDATED, m->epoch, &e);
-}
-
-void group_outdated(struct group_core *g, int64_t now, bool ok, const struct err *e)
-{
-	struct action *a = group_push(g, ACT_FACTS);
-
-	g->t.outdating = false;
-	g->facts[g->cfg.self].valid = false; /* of the time before */
-	if (a)
-		a->u.facts.tag = FACTS_MONITOR;
-	group_send_err(g, MSG_OUTDATED, g->t.outdate_epoch, ok ? NULL : e);
-	takeover_think(g, now);
-}
-
-void takeover_outdated(struct group_core *g, int64_t now, const struct peer_msg *m)
-{
-	char why[FENCE_EXPLAIN_MAX];
-
-	if (m->epoch != g->j.epoch || !serves(g))
-		return;
-	if (!m->u.answer.ok) {
-		snprintf(g->t.trouble, sizeof(g->t.trouble), "%s does not mark its copy outdated: %.150s", peer_name(g),
-			 m->u.answer.err.msg);
-		return;
-	}
-	snprintf(why, sizeof(why), "%s stands by and has marked its copy outdated", peer_name(g));
-	remember(g, now, FENCE_PEER_OUTDATED, g->j.epoch, why);
-}
-
-void group_drbd_asks(struct group_core *g, int64_t now)
-{
-	g->t.asked = true;
-	takeover_think(g, now);
-}
-
-void group_io_resumed(struct group_core *g, int64_t now, bool ok, const struct err *e)
-{
-	struct action *a = group_push(g, ACT_FACTS);
-
-	g->t.resuming = false;
-	g->t.resume_at = now + RESUME_WAIT_US;
-	if (a)
-		a->u.facts.tag = FACTS_MONITOR;
-	if (ok)
-		g->t.frozen = false;
-	else
-		snprintf(g->t.trouble, sizeof(g->t.trouble), "they cannot be resumed: %.150s", e->msg);
-	takeover_think(g, now);
-}
-
-void takeover_facts(struct group_core *g, int64_t now, const struct facts *f)
-{
-	struct takeover *t = &g->t;
-
-	t->facts_at = now;
-	t->frozen = f->drbd_known && f->drbd_suspended && !replicating(f);
-	if (replicating(f) && t->told == FENCE_PEER_OUTDATED)
-		t->told = FENCE_PEER_NO_PROOF;
 }
 
 /* ---- proof */
@@ -296,7 +125,7 @@ static void take_over(struct group_core *g, int64_t now, enum fence_peer_answer 
 	snprintf(text, sizeof(text), "nothing heard of %s", peer_name(g));
 	group_core_report(g, STEP_DETECT, heard, t->silent_at, OUTCOME_DONE, text);
 	group_core_report(g, STEP_FENCE, t->silent_at, now, OUTCOME_DONE, why);
-	remember(g, now, answer, epoch, why);
+	held_may_be_told(g, now, answer, epoch, why);
 	t->need = NEED_NONE;
 	t->run_at = 0;
 	claim_own(g, now, epoch, why);
@@ -313,10 +142,10 @@ static void proven(struct group_core *g, int64_t now, enum fence_need need, cons
 		take_over(g, now, answer, why);
 		return;
 	}
-	remember(g, now, answer, g->j.epoch, why);
+	held_may_be_told(g, now, answer, g->j.epoch, why);
 	g->t.need = NEED_NONE;
 	g->t.run_at = 0;
-	settle_io(g, now);
+	held_settle(g, now);
 }
 
 /* DRBD takes an old copy for the newest only when the peer is said to be fenced. */
@@ -326,7 +155,7 @@ void takeover_trusted(struct group_core *g, int64_t now, const struct group_requ
 
 	snprintf(why, sizeof(why), "%.80s has confirmed that %s is off%s", req->by, peer_name(g),
 		 req->accept_old_copy ? ", and accepts that this copy may be old" : "");
-	remember(g, now, req->accept_old_copy ? FENCE_PEER_FENCED : FENCE_PEER_DOWN, g->j.epoch, why);
+	held_may_be_told(g, now, req->accept_old_copy ? FENCE_PEER_FENCED : FENCE_PEER_DOWN, g->j.epoch, why);
 }
 
 /* ---- the run */
@@ -354,6 +183,7 @@ static void begin_run(struct group_core *g)
 	if (!a)
 		return;
 	t->running = true;
+	t->looked = false;
 	t->run_at = 0;
 	t->run_epoch = g->j.epoch;
 	memcpy(t->run_boot, t->life.boot_id, sizeof(t->run_boot));
@@ -378,9 +208,17 @@ static void pursue(struct group_core *g, int64_t now, enum fence_need need)
 	if (t->need != need) {
 		t->need = need;
 		t->run_at = now + (need == NEED_TAKEOVER ? g->cfg.takeover_delay_us : 0);
+		t->looked = false;
 	}
-	if (!t->running && t->run_at && now >= t->run_at && g->cfg.can_fence)
-		begin_run(g);
+	if (t->running || !t->run_at || now < t->run_at || !g->cfg.can_fence)
+		return;
+	if (need == NEED_IO && !t->looked) {
+		t->looked = true;
+		t->run_at = now + LOOK_WAIT_US; /* or when the facts are there */
+		takeover_look(g);
+		return;
+	}
+	begin_run(g);
 }
 
 void group_fenced(struct group_core *g, int64_t now, const struct fence_evidence *e, const char *why)
@@ -395,7 +233,7 @@ void group_fenced(struct group_core *g, int64_t now, const struct fence_evidence
 		memcpy(own.boot_id, t->run_boot, sizeof(own.boot_id));
 		fence_book_add(&t->book, &own, now);
 	}
-	if (t->need != NEED_NONE)
+	if (t->need != NEED_NONE && !t->run_at) /* else wanted anew since it was called off */
 		t->run_at = now + g->cfg.fence_retry_us;
 	(void)why; /* the engine has said it */
 	takeover_think(g, now);
@@ -446,7 +284,7 @@ static bool wants_witness(const struct group_core *g)
 {
 	const struct takeover *t = &g->t;
 
-	return (t->silent_at && stands_by_for_peer(g)) || (io_held(g) && serves(g) && !may_tell(g));
+	return (t->silent_at && stands_by_for_peer(g)) || (held_now(g) && held_serves(g) && !held_may_tell(g));
 }
 
 static void ask_witness(struct group_core *g, int64_t now)
@@ -473,7 +311,7 @@ static void say(struct group_core *g, int64_t now)
 {
 	struct takeover *t = &g->t;
 	const char *why = g->t.silent_at && stands_by_for_peer(g) ? unfit(g) : NULL;
-	bool cut_off = io_held(g) && serves(g) && !may_tell(g) && t->witness == WITNESS_SILENT;
+	bool cut_off = held_now(g) && held_serves(g) && !held_may_tell(g) && t->witness == WITNESS_SILENT;
 	char text[sizeof(t->text)] = "";
 	struct fence_view v;
 	size_t n;
@@ -507,7 +345,7 @@ void takeover_think(struct group_core *g, int64_t now)
 {
 	enum fence_need need;
 
-	settle_io(g, now);
+	held_settle(g, now);
 	ask_witness(g, now);
 	need = need_now(g, now);
 	if (need == NEED_NONE)
@@ -526,26 +364,23 @@ static void sooner(int64_t *t, int64_t when)
 int64_t takeover_next_tick(const struct group_core *g)
 {
 	const struct takeover *t = &g->t;
-	bool waits = io_held(g) && serves(g);
+	bool waits = held_now(g) && held_serves(g);
 	int64_t at = 0;
 
 	if (t->need != NEED_NONE && !t->running && g->cfg.can_fence)
 		sooner(&at, t->run_at);
 	if (wants_witness(g) && !t->witness_asked)
 		sooner(&at, t->witness_again);
-	if (waits && may_tell(g))
-		sooner(&at, t->asked || t->resuming ? 0 : t->resume_at);
-	else if (waits && g->peer_up && g->peer_hello)
-		sooner(&at, t->outdate_at);
-	else if (waits && t->need == NEED_NONE && in_touch(g, t->frozen_at))
-		sooner(&at, t->frozen_at + LINK_WAIT_US);
+	if (waits)
+		sooner(&at, held_next_tick(g));
+	if (waits && t->need == NEED_NONE && held_copy_good(g) && t->copy_seen && !held_may_tell(g) && in_touch(g, t->frozen_at))
+		sooner(&at, t->frozen_at + (g->peer_up ? AGREE_WAIT_US : LINK_WAIT_US));
 	return at;
 }
 
 void group_peer_life(struct group_core *g, int64_t now, const struct peer_life *life)
 {
 	struct takeover *t = &g->t;
-	struct action *a;
 
 	t->life = *life;
 	if (!life->silent != !t->silent_at)
@@ -554,9 +389,7 @@ void group_peer_life(struct group_core *g, int64_t now, const struct peer_life *
 		t->silent_at = 0;
 	} else if (!t->silent_at) {
 		t->silent_at = now;
-		a = group_push(g, ACT_FACTS);
-		if (a)
-			a->u.facts.tag = FACTS_MONITOR;
+		takeover_look(g);
 	}
 	takeover_think(g, now);
 }

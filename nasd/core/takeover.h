@@ -22,6 +22,8 @@ struct takeover {
 	int64_t silent_at;         /* noticed; 0: the peer is heard */
 	int64_t facts_at;          /* own facts were collected last */
 	int64_t claimed_us;        /* the peer's last word that it serves; -1: never */
+	int64_t linked_us;         /* DRBD was, or is anew, connected to it then; -1: not that we know */
+	bool alone;                /* ... and is not, as last seen */
 	struct fence_book book;
 
 	enum witness witness;      /* as last asked */
@@ -32,6 +34,7 @@ struct takeover {
 	enum fence_need need;
 	int64_t run_at;            /* a fence run is due then; 0: none is */
 	bool running;
+	bool looked;               /* facts were asked for: a last look before it */
 	uint64_t run_epoch;        /* as of its beginning: what its evidence is about */
 	char run_boot[JOURNAL_BOOT_ID_LEN];
 
@@ -46,6 +49,7 @@ struct takeover {
 	bool resuming;             /* ACT_RESUME_IO is out */
 	int64_t resume_at;         /* tried (again) then */
 	int64_t frozen_at;         /* since; 0: not */
+	bool copy_seen;            /* own facts are from after that, or do not come */
 	int64_t outdate_at;        /* the peer is asked (again) then */
 	bool outdating;            /* ACT_OUTDATE is out, for the peer's question */
 	uint64_t outdate_epoch;
