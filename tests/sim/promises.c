@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { REPLY_SLACK_US = 5000000 };
+enum { REPLY_SLACK_US = 5000000, SEEN_WITHIN_US = 1000000 };
 
 static void one_writer(struct sim *s)
 {
@@ -13,8 +13,8 @@ static void one_writer(struct sim *s)
 		return;
 	if (world_serves(&s->w, 0) && world_serves(&s->w, 1))
 		sim_broken(s, "two writers: parts of the service on both nodes (%d%d%d%d, %d%d%d%d)",
-			   s->w.m[0].primary, s->w.m[0].mounted, s->w.m[0].server == SERVER_SERVING, s->w.m[0].address,
-			   s->w.m[1].primary, s->w.m[1].mounted, s->w.m[1].server == SERVER_SERVING, s->w.m[1].address);
+			   s->w.d.e[0].primary, s->w.m[0].mounted, s->w.m[0].server == SERVER_SERVING, s->w.m[0].address,
+			   s->w.d.e[1].primary, s->w.m[1].mounted, s->w.m[1].server == SERVER_SERVING, s->w.m[1].address);
 }
 
 static void address_last(struct sim *s, int i)
@@ -23,17 +23,21 @@ static void address_last(struct sim *s, int i)
 
 	if (!m->address || m->server_fell)
 		return;
-	if (m->server != SERVER_SERVING || !m->mounted || !m->primary)
+	if (m->server != SERVER_SERVING || !m->mounted || !s->w.d.e[i].primary)
 		sim_broken(s, "node %d: the address is present without the service behind it", i);
 }
 
+/* By the node's own clock, and not while it stands still or just has. */
 static void answered_in_time(struct sim *s)
 {
 	for (size_t i = 0; i < s->n_replies; i++) {
 		const struct sim_reply *p = &s->replies[i];
+		const struct sim_node *n = &s->n[p->node];
 
-		if (!p->replies && s->n[p->node].core && s->n[p->node].life == p->life &&
-		    s->now > p->asked + SIM_SWITCHOVER_US + REPLY_SLACK_US)
+		if (p->replies || !n->core || n->life != p->life || n->paused_until ||
+		    s->now - n->resumed_at < REPLY_SLACK_US)
+			continue;
+		if (sim_clock(s, p->node) > p->asked + SIM_SWITCHOVER_US + REPLY_SLACK_US)
 			sim_broken(s, "request %llu is not answered in time", (unsigned long long)p->id);
 	}
 }
@@ -42,6 +46,10 @@ void promises_always(struct sim *s)
 {
 	if (s->w.broken[0])
 		sim_broken(s, "%s", s->w.broken);
+	if (s->w.d.broken[0])
+		sim_broken(s, "%s", s->w.d.broken);
+	if (s->w.c.broken[0])
+		sim_broken(s, "%s", s->w.c.broken);
 	one_writer(s);
 	address_last(s, 0);
 	address_last(s, 1);
@@ -103,7 +111,7 @@ void promises_before_run(struct sim *s, int node, enum step_id step)
 	sim_fold(s, node, &own);
 	if (own.owner != node)
 		sim_broken(s, "node %d runs %s, but its own journal does not give it the group", node, step_name(step));
-	else if (owner != node && !s->n[node].cause)
+	else if (owner != node && !s->n[node].cause && !s->n[node].behind)
 		sim_broken(s, "node %d runs %s under epoch %llu, but epoch %llu is %d's", node, step_name(step),
 			   (unsigned long long)own.epoch, (unsigned long long)epoch, owner);
 }
@@ -124,10 +132,11 @@ void promises_before_send(struct sim *s, int node, const struct peer_msg *m)
 			   (unsigned long long)m->epoch);
 }
 
-void promises_record(struct sim *s, const struct journal_rec *r)
+void promises_record(struct sim *s, int node, const struct journal_rec *r)
 {
 	int *seen;
 
+	(void)node;
 	if (!strcmp(r->kind, "begin") && r->epoch < SIM_EPOCHS_MAX) {
 		if (s->epoch_begun[r->epoch] || s->epoch_owner[r->epoch] != -2)
 			sim_broken(s, "a switchover begins under the used epoch %llu", (unsigned long long)r->epoch);
@@ -140,6 +149,33 @@ void promises_record(struct sim *s, const struct journal_rec *r)
 		sim_broken(s, "epoch %llu is used for owner %d and for owner %d", (unsigned long long)r->epoch, *seen,
 			   r->owner);
 	*seen = r->owner;
+}
+
+/* The server that answers has every write that anybody was told is stable. */
+void promises_served(struct sim *s, int node)
+{
+	if (!drbd_complete(&s->w.d, node) && !s->w.d.lies)
+		sim_broken(s, "node %d serves without an acknowledged write", node);
+}
+
+/* Only what has lost its peer, or serves nobody, has the other node switched off. */
+void promises_fence(struct sim *s, int node)
+{
+	const struct drbd_end *e = &s->w.d.e[node];
+
+	if (e->connected && e->primary && s->w.d.e[1 - node].connected && !e->lost_due &&
+	    s->now - e->connected_at > SEEN_WITHIN_US)
+		sim_broken(s, "node %d has its peer switched off, though DRBD is connected and nothing is held", node);
+}
+
+/* DRBD is told that it may go on without the peer. */
+void promises_told(struct sim *s, int node)
+{
+	const struct drbd_end *o = &s->w.d.e[1 - node];
+
+	if (o->attached && (o->primary || o->disk == DISK_UPTODATE) && !s->w.d.lies)
+		sim_broken(s, "DRBD on node %d may go on, but node %d %s", node, 1 - node,
+			   o->primary ? "is Primary" : "has a copy that counts as the newest");
 }
 
 static void quiet_replies(struct sim *s)
@@ -178,6 +214,8 @@ void promises_quiet(struct sim *s)
 	int owner = newest_owner(s, &epoch);
 
 	quiet_replies(s);
+	if (s->heartbeat && !s->w.d.lies && (!drbd_whole(&s->w.d) || !drbd_complete(&s->w.d, 0) || !drbd_complete(&s->w.d, 1)))
+		sim_broken(s, "at rest the copies are not whole");
 	for (int i = 0; i < 2 && !s->broken[0]; i++)
 		quiet_node(s, i, owner);
 }

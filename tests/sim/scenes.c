@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-enum { REST_US = 4000000, ACTS_MIN = 4, ACTS_MAX = 16 };
+enum { REST_US = 4000000, COME_UP_US = 20000000, ACTS_MIN = 4, ACTS_MAX = 16 };
 
 struct sim *scene_pair(uint64_t seed, int owner)
 {
@@ -14,6 +14,8 @@ struct sim *scene_pair(uint64_t seed, int owner)
 	sim_start(s, 0);
 	sim_start(s, 1);
 	sim_run(s, REST_US);
+	while (!drbd_whole(&s->w.d) && s->now < COME_UP_US && sim_run(s, 100000))
+		;
 	if (owner != NODE_NONE && sim_active(s) != owner)
 		sim_broken(s, "the pair does not come up");
 	return s;

@@ -11,6 +11,9 @@ struct sim *scene_pair(uint64_t seed, int owner);
 /* What a random schedule has done, summed over many. */
 struct scene_tally {
 	unsigned requests, kills, crashes, cuts, faults, bad_writes, server_deaths, confirmed, moves;
+	/* of storms only */
+	unsigned pauses, devices, fence_runs, fence_offs, takeovers, told, recovered, excused, locks, reclaims;
+	uint64_t writes;
 	uint64_t events;
 };
 
@@ -20,5 +23,8 @@ struct scene_tally {
  * was broken, s->broken says which. *out is the caller's to free.
  */
 bool scene_random(uint64_t seed, struct sim **out, struct scene_tally *t);
+
+/* The same with trigger = heartbeat, DRBD's fencing, devices, pauses, two networks. */
+bool scene_storm(uint64_t seed, struct sim **out, struct scene_tally *t);
 
 #endif

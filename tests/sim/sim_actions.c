@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { STALL_EXTRA_US = 500000, RECORD_MIN_US = 200, RECORD_MAX_US = 8000, DRAIN_MAX = 5000 };
+enum { STALL_EXTRA_US = 500000, RECORD_MIN_US = 200, RECORD_MAX_US = 8000, DRAIN_MAX = 5000,
+       PROMOTE_PATIENCE_US = 5000000, NEVER_US = 1000000000 };
 
 /* ---- faults */
 
@@ -36,6 +37,12 @@ enum fault_kind sim_take_fault(struct sim *s, int node, enum step_id step, bool 
 
 void sim_record_durable(struct sim *s, int node, const struct journal_rec *r)
 {
+	sim_record_written(s, node, r);
+	s->n[node].n_synced = s->n[node].n_disk;
+}
+
+void sim_record_written(struct sim *s, int node, const struct journal_rec *r)
+{
 	struct sim_node *n = &s->n[node];
 
 	if (n->n_disk == n->cap_disk) {
@@ -45,7 +52,7 @@ void sim_record_durable(struct sim *s, int node, const struct journal_rec *r)
 			abort();
 	}
 	n->disk[n->n_disk++] = *r;
-	promises_record(s, r);
+	promises_record(s, node, r);
 }
 
 /* A full disk, for some writes. */
@@ -123,7 +130,7 @@ void sim_journal_finished(struct sim *s, int node)
 			break;
 		}
 	}
-	group_journaled(n->core, s->now, &rec, ok, ok ? NULL : &e);
+	group_journaled(n->core, sim_clock(s, node), &rec, ok, ok ? NULL : &e);
 }
 
 /* ---- the lane */
@@ -135,7 +142,7 @@ void sim_lane_next(struct sim *s, int node)
 
 	if (!n->n_lane || j->end)
 		return;
-	j->start = s->now;
+	j->start = sim_clock(s, node);
 	j->end = s->now + prng_range(&s->r, 100, s->step_us);
 	j->fault = sim_take_fault(s, node, j->step, j->op == OP_VERIFY);
 	if (j->fault == FAULT_STALL)
@@ -158,6 +165,35 @@ static void submit(struct sim *s, int node, const struct action *a)
 	sim_lane_next(s, node);
 }
 
+/* The rows that end only when DRBD lets them: a promotion that asks the handler,
+ * a mount and an unmount with writes that are held. */
+static bool held_up(struct sim *s, int node, struct sim_job *j)
+{
+	bool waits, writes = j->step == STEP_UNMOUNT ? s->w.m[node].mounted : j->step == STEP_MOUNT;
+
+	if (j->op == OP_VERIFY || j->fault == FAULT_FAIL || j->fault == FAULT_UNKNOWN_NOT || j->waits)
+		return false;
+	if (writes)
+		waits = drbd_held(&s->w.d, node);
+	else
+		waits = j->step == STEP_DRBD_PRIMARY && drbd_promote(&s->w.d, &s->r, s->now, node) == DRBD_ASKS;
+	if (!waits)
+		return false;
+	j->waits = true;
+	j->end = s->now + (writes ? NEVER_US : PROMOTE_PATIENCE_US);
+	return true;
+}
+
+static enum outcome promoted(struct sim *s, int node, const struct sim_job *j, char *msg)
+{
+	if (s->w.d.e[node].asks_promotion)
+		return OUTCOME_UNKNOWN;
+	if (j->waits ? s->w.d.e[node].primary : drbd_promote(&s->w.d, &s->r, s->now, node) == DRBD_PROMOTED)
+		return OUTCOME_DONE;
+	snprintf(msg, 200, "DRBD refuses");
+	return OUTCOME_FAILED;
+}
+
 static enum outcome run_job(struct sim *s, int node, struct sim_job *j, char *msg, struct err *e)
 {
 	enum outcome o = OUTCOME_DONE;
@@ -173,9 +209,11 @@ static enum outcome run_job(struct sim *s, int node, struct sim_job *j, char *ms
 		return OUTCOME_FAILED;
 	}
 	if (j->has_rec)
-		sim_record_durable(s, node, &j->rec);
-	o = world_run(&s->w, node, j->step, msg);
-	if (o == OUTCOME_FAILED)
+		sim_record_written(s, node, &j->rec);
+	o = j->step == STEP_DRBD_PRIMARY ? promoted(s, node, j, msg) : world_run(&s->w, node, j->step, msg);
+	if (o == OUTCOME_UNKNOWN)
+		err_set(e, ERR_TIMEOUT, 0, step_name(j->step), "DRBD has not answered");
+	else if (o == OUTCOME_FAILED)
 		err_set(e, ERR_SYSTEM, 0, step_name(j->step), "%s", msg);
 	return j->fault == FAULT_UNKNOWN_DONE && o == OUTCOME_DONE ? OUTCOME_UNKNOWN : o;
 }
@@ -187,16 +225,19 @@ void sim_lane_finished(struct sim *s, int node)
 	struct step_report r = { .step = j.step, .node = node };
 	struct err e = { .cls = ERR_NONE };
 
+	if (held_up(s, node, &n->lane[0]))
+		return;
 	r.outcome = run_job(s, node, &j, r.message, &e);
 	promises_answered(s, node, &j, r.outcome);
 	r.start_us = j.start;
-	r.duration_us = s->now - j.start;
+	r.duration_us = sim_clock(s, node) - j.start;
+	sim_drbd_changed(s);
 	n->n_lane--;
 	memmove(n->lane, n->lane + 1, n->n_lane * sizeof(n->lane[0]));
 	sim_say(s, node, "%s %s: %s %s", j.op == OP_RUN ? "ran" : "verified", step_name(j.step),
 		outcome_name(r.outcome), r.message);
 	sim_lane_next(s, node);
-	group_step_done(n->core, s->now, &r, j.op, &e);
+	group_step_done(n->core, sim_clock(s, node), &r, j.op, &e);
 }
 
 /* ---- the rest */
@@ -230,6 +271,9 @@ static void collect(struct sim *s, int node, const struct action *a)
 	struct sim_node *n = &s->n[node];
 
 	/* one collector: of two that are asked for, the later one answers */
+	n->seen[a->u.facts.tag].valid = false;
+	if (prng_chance(&s->r, 50)) /* early, or late in the time that it takes */
+		world_facts(&s->w, node, &n->seen[a->u.facts.tag]);
 	n->facts_due[a->u.facts.tag] = s->now + prng_range(&s->r, 300, a->u.facts.probe ? 600000 : 20000);
 	if (a->u.facts.tag == FACTS_MONITOR)
 		return;
@@ -291,12 +335,15 @@ static void perform(struct sim *s, int node, const struct action *a)
 		sim_say(s, node, "state %s -> %s: %s", group_state_name(a->u.state.old),
 			group_state_name(a->u.state.now), a->u.state.reason);
 		break;
-	case ACT_FINISHED: s->n[node].finished++; break;
-	case ACT_FENCE:
-	case ACT_WITNESS:
-	case ACT_OUTDATE:
-	case ACT_RESUME_IO:
-	case ACT_DRBD_ANSWER: sim_broken(s, "node %d acts on a silent peer, which nothing here tells of", node); break;
+	case ACT_FINISHED:
+		s->n[node].finished++;
+		s->takeovers += a->u.finished.log.kind == SWITCH_TAKEOVER && a->u.finished.log.result == RESULT_DONE;
+		break;
+	case ACT_FENCE: sim_fence(s, node, a); break;
+	case ACT_WITNESS: sim_ask_witness(s, node); break;
+	case ACT_OUTDATE: sim_outdate(s, node); break;
+	case ACT_RESUME_IO: sim_resume_io(s, node); break;
+	case ACT_DRBD_ANSWER: sim_drbd_answer(s, node, a->u.drbd.answer); break;
 	}
 }
 

@@ -28,21 +28,32 @@ void link_free(struct sim_link *l)
 
 void link_try(struct sim_link *l, struct prng *r, int64_t now, const bool alive[2])
 {
-	if (l->cut || l->connected || !alive[0] || !alive[1])
+	if (l->cut || l->no_network || l->connected || !alive[0] || !alive[1])
 		return;
 	for (int i = 0; i < 2; i++)
-		if (l->up[i] || l->down_due[i])
+		if (l->up[i] || l->down_due[i] || l->fifo[i].n)
 			return;
 	l->connected = true;
 	for (int i = 0; i < 2; i++)
 		l->up_due[i] = now + prng_range(r, CONNECT_MIN_US, CONNECT_MAX_US);
 }
 
-void link_break(struct sim_link *l, struct prng *r, int64_t now)
+/* Of messages in a row, those that have arrived. */
+static void keep_arrived(struct link_fifo *f, int64_t now)
+{
+	while (f->n && f->at[f->n - 1]->due > now)
+		free(f->at[--f->n]);
+}
+
+void link_break(struct sim_link *l, struct prng *r, int64_t now, int stopped)
 {
 	l->connected = false;
+	l->stalled_due = 0;
 	for (int i = 0; i < 2; i++) {
-		drop_all(&l->fifo[i]);
+		if (stopped == 1 - i)
+			keep_arrived(&l->fifo[i], now);
+		else
+			drop_all(&l->fifo[i]);
 		l->up_due[i] = 0;
 		if (l->up[i] && !l->down_due[i])
 			l->down_due[i] = now + prng_range(r, 1, NOTICE_MAX_US);
@@ -53,6 +64,7 @@ void link_end_died(struct sim_link *l, int node)
 {
 	l->up[node] = false;
 	l->down_due[node] = 0;
+	drop_all(&l->fifo[1 - node]);
 }
 
 void link_send(struct sim_link *l, struct prng *r, int64_t now, int from, const struct peer_msg *m)
@@ -85,7 +97,7 @@ int64_t link_due(const struct sim_link *l, int from)
 
 	if (!f->n)
 		return INT64_MAX;
-	if (!l->up[to]) /* the other end is still saying hello */
+	if (l->connected && !l->up[to]) /* the other end is still saying hello */
 		return l->up_due[to] >= f->at[0]->due ? l->up_due[to] + 1 : f->at[0]->due;
 	return f->at[0]->due;
 }

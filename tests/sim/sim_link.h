@@ -24,6 +24,10 @@ struct link_fifo {
 
 struct sim_link {
 	bool cut;              /* no connection can be made */
+	bool no_network;       /* the same, for want of one */
+	int over;              /* the network that it uses */
+	int64_t stalled_due;   /* given up then, unless both ends run; 0: none */
+	unsigned known_life[2]; /* of the peer's nasd, as introduced to each end */
 	bool connected;
 	bool up[2];            /* what each end believes */
 	int64_t up_due[2];     /* 0: none */
@@ -37,8 +41,9 @@ void link_free(struct sim_link *l);
 
 /* Begins a connection when nothing stands against it. alive: the processes. */
 void link_try(struct sim_link *l, struct prng *r, int64_t now, const bool alive[2]);
-/* The connection is lost, with all that was under way. */
-void link_break(struct sim_link *l, struct prng *r, int64_t now);
+/* The connection is lost, with all that was under way; but what has reached the
+ * sockets of a node that stands still (-1: none) is there when it goes on. */
+void link_break(struct sim_link *l, struct prng *r, int64_t now, int stopped);
 /* The process at this end has gone: it notices nothing any more. */
 void link_end_died(struct sim_link *l, int node);
 void link_send(struct sim_link *l, struct prng *r, int64_t now, int from, const struct peer_msg *m);

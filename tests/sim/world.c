@@ -10,14 +10,15 @@ const char world_uuid[] = "7d0f2c1e-0000-4000-8000-000000000001";
 void world_init(struct world *w)
 {
 	memset(w, 0, sizeof(*w));
-	w->drbd_connected = true;
+	drbd_init(&w->d);
+	clients_init(&w->c);
 }
 
 bool world_serves(const struct world *w, int node)
 {
 	const struct machine *m = &w->m[node];
 
-	return m->primary || m->mounted || m->address || m->server == SERVER_SERVING;
+	return w->d.e[node].primary || m->mounted || m->address || m->server == SERVER_SERVING;
 }
 
 static void broken(struct world *w, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -39,30 +40,20 @@ static enum outcome refuse(char *msg, const char *why)
 	return OUTCOME_FAILED;
 }
 
-static enum outcome promote(struct world *w, int node, char *msg)
-{
-	if (w->m[node].primary)
-		return OUTCOME_DONE;
-	if (w->drbd_connected && w->m[1 - node].primary) {
-		/* DRBD refuses; but a core that gets here has relied on that */
-		broken(w, "node %d promotes while the other is Primary", node);
-		return refuse(msg, "the peer is Primary");
-	}
-	w->m[node].primary = true;
-	return OUTCOME_DONE;
-}
-
 static enum outcome export(struct machine *m, struct world *w, int node, char *msg)
 {
 	if (!m->mounted)
 		return refuse(msg, "not mounted");
 	m->gated = false;
-	if (m->server == SERVER_SERVING)
+	if (m->server == SERVER_SERVING) {
+		clients_gate_opens(&w->c, node);
 		return OUTCOME_DONE;
+	}
 	if (m->address) /* the server comes up without exports first: ESTALE for the clients */
 		broken(w, "node %d starts its server under a present address", node);
 	m->server = SERVER_SERVING;
 	m->server_fell = false;
+	clients_server_starts(&w->c, node);
 	return OUTCOME_DONE;
 }
 
@@ -86,6 +77,8 @@ enum outcome world_run(struct world *w, int node, enum step_id step, char *msg)
 	case STEP_CONFIRM: return OUTCOME_DONE;
 	case STEP_GATE:
 		m->gated = m->server == SERVER_SERVING;
+		if (m->gated)
+			clients_dumped(&w->c, node);
 		return OUTCOME_DONE;
 	case STEP_ADDRESS_DEL:
 		m->address = false;
@@ -93,7 +86,7 @@ enum outcome world_run(struct world *w, int node, enum step_id step, char *msg)
 		return OUTCOME_DONE;
 	case STEP_SERVER_STOP:
 		if (m->server == SERVER_SERVING)
-			m->server = SERVER_DOWN;
+			m->server = SERVER_DOWN, clients_server_died(&w->c, node);
 		m->gated = false;
 		return OUTCOME_DONE;
 	case STEP_UNMOUNT:
@@ -104,11 +97,10 @@ enum outcome world_run(struct world *w, int node, enum step_id step, char *msg)
 	case STEP_DRBD_SECONDARY:
 		if (m->mounted)
 			return refuse(msg, "the filesystem is mounted");
-		m->primary = false;
+		drbd_demote(&w->d, node);
 		return OUTCOME_DONE;
-	case STEP_DRBD_PRIMARY: return promote(w, node, msg);
 	case STEP_MOUNT:
-		if (!m->primary)
+		if (!w->d.e[node].primary)
 			return refuse(msg, "not Primary");
 		m->mounted = true;
 		return OUTCOME_DONE;
@@ -124,6 +116,7 @@ enum outcome world_run(struct world *w, int node, enum step_id step, char *msg)
 	case STEP_RESERVE:
 	case STEP_CLIENTS:
 	case STEP_COMMIT:
+	case STEP_DRBD_PRIMARY:
 	case STEP_DETECT:
 	case STEP_FENCE:
 	case STEP_COUNT: break;
@@ -140,6 +133,7 @@ static enum outcome holds(bool yes)
 enum outcome world_verify(struct world *w, int node, enum step_id step)
 {
 	const struct machine *m = &w->m[node];
+	bool primary = w->d.e[node].primary;
 
 	switch (step) {
 	case STEP_WARM:
@@ -150,8 +144,8 @@ enum outcome world_verify(struct world *w, int node, enum step_id step)
 	case STEP_ADDRESS_DEL: return holds(!m->address);
 	case STEP_SERVER_STOP: return holds(m->server != SERVER_SERVING);
 	case STEP_UNMOUNT: return holds(!m->mounted);
-	case STEP_DRBD_SECONDARY: return holds(!m->primary);
-	case STEP_DRBD_PRIMARY: return holds(m->primary);
+	case STEP_DRBD_SECONDARY: return holds(!primary);
+	case STEP_DRBD_PRIMARY: return holds(primary);
 	case STEP_MOUNT: return holds(m->mounted);
 	case STEP_EXPORT: return holds(m->server == SERVER_SERVING && !m->gated);
 	case STEP_ADDRESS_ADD: return holds(m->address);
@@ -169,34 +163,42 @@ enum outcome world_verify(struct world *w, int node, enum step_id step)
 	return OUTCOME_FAILED;
 }
 
+bool world_answers(const struct world *w, int node)
+{
+	const struct machine *m = &w->m[node];
+
+	return m->address && m->server == SERVER_SERVING && !m->gated;
+}
+
+void world_power_on(struct world *w, int node)
+{
+	drbd_attach(&w->d, node);
+}
+
 void world_power_off(struct world *w, int node)
 {
+	clients_server_died(&w->c, node);
 	memset(&w->m[node], 0, sizeof(w->m[node]));
 	w->m[node].server = SERVER_DOWN;
-	w->drbd_connected = false;
+	drbd_detach(&w->d, node);
 }
 
 void world_server_dies(struct world *w, int node)
 {
 	if (w->m[node].server == SERVER_SERVING)
 		w->m[node].server_fell = true;
+	clients_server_died(&w->c, node);
 	w->m[node].gated = false;
 	w->m[node].server = SERVER_DOWN;
 }
 
 void world_facts(const struct world *w, int node, struct facts *f)
 {
-	const struct machine *m = &w->m[node], *o = &w->m[1 - node];
+	const struct machine *m = &w->m[node];
 
 	memset(f, 0, sizeof(*f));
 	f->valid = true;
-	f->drbd_known = true;
-	snprintf(f->drbd_role, sizeof(f->drbd_role), "%s", m->primary ? "Primary" : "Secondary");
-	snprintf(f->drbd_cstate, sizeof(f->drbd_cstate), "%s", w->drbd_connected ? "Connected" : "WFConnection");
-	snprintf(f->drbd_peer_role, sizeof(f->drbd_peer_role), "%s",
-		 !w->drbd_connected ? "Unknown" : o->primary ? "Primary" : "Secondary");
-	snprintf(f->drbd_disk, sizeof(f->drbd_disk), "UpToDate");
-	snprintf(f->drbd_peer_disk, sizeof(f->drbd_peer_disk), "%s", w->drbd_connected ? "UpToDate" : "DUnknown");
+	drbd_sim_facts(&w->d, node, f);
 	f->mount_dir_exists = true;
 	f->mounted = m->mounted;
 	snprintf(f->fs_uuid, sizeof(f->fs_uuid), "%s", world_uuid);

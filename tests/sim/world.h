@@ -6,10 +6,11 @@
 #ifndef TESTS_SIM_WORLD_H
 #define TESTS_SIM_WORLD_H
 
-#include "model.h"
+#include "clients.h"
+#include "sim_drbd.h"
 
 struct machine {
-	bool primary, mounted, address;
+	bool mounted, address;
 	enum server_state server; /* SERVING: with every export */
 	bool gated;               /* the server holds every request */
 	bool server_fell;         /* by itself; the address may stay until nasd has acted */
@@ -17,7 +18,8 @@ struct machine {
 
 struct world {
 	struct machine m[2];
-	bool drbd_connected;
+	struct sim_drbd d;
+	struct clients c;
 	char broken[160];         /* the first thing done that must never be; empty: none */
 };
 
@@ -28,10 +30,14 @@ void world_init(struct world *w);
 /* Any part of the service in place on this node? */
 bool world_serves(const struct world *w, int node);
 
-/* The effect of a step, or whether it is in place; msg tells why not (200 bytes). */
+/* Clients' requests come through to it. */
+bool world_answers(const struct world *w, int node);
+
+/* The effect of a step but DRBD_PRIMARY (drbd_promote), or whether it is in place; msg tells why not (200 bytes). */
 enum outcome world_run(struct world *w, int node, enum step_id step, char *msg);
 enum outcome world_verify(struct world *w, int node, enum step_id step);
 
+void world_power_on(struct world *w, int node);
 void world_power_off(struct world *w, int node);
 void world_server_dies(struct world *w, int node);
 void world_facts(const struct world *w, int node, struct facts *f);

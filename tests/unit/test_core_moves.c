@@ -252,7 +252,7 @@ START_TEST(zombie_stands_down)
 {
 	for (uint64_t seed = 1; seed <= 30; seed++) {
 		pair(seed, 0);
-		s->n[0].cause = true;
+		s->n[0].cause = s->w.d.lies = true;
 		sim_cut(s, true);
 		run_ms(2000);
 		ask(1, REQUEST_TAKEOVER, 1, true);
@@ -272,7 +272,7 @@ START_TEST(resume_waits_for_the_zombie)
 {
 	for (uint64_t seed = 1; seed <= 30; seed++) {
 		pair(seed, 0);
-		s->n[0].cause = s->n[1].cause = true;
+		s->n[0].cause = s->n[1].cause = s->w.d.lies = true;
 		sim_cut(s, true);
 		run_ms(2000);
 		ask(1, REQUEST_TAKEOVER, 1, true);
@@ -312,12 +312,12 @@ START_TEST(resume_waits_for_a_free_standby)
 {
 	pair(16, 0);
 	sim_kill_now(s, 0, true, true);
-	s->w.m[1].primary = true;
+	s->w.d.e[1].primary = true;
 	run_ms(5000);
 	sim_start(s, 0);
 	run_ms(5000);
 	ck_assert_int_eq(sim_state(s, 0), GS_STANDBY);
-	s->w.m[1].primary = false;
+	s->w.d.e[1].primary = false;
 	run_ms(5000);
 	ck_assert_int_eq(sim_active(s), 0);
 	rest(0);
@@ -420,7 +420,7 @@ START_TEST(epochs_tell_two_words_apart)
 		struct group_view v;
 
 		pair(15, first);
-		s->n[0].cause = s->n[1].cause = true;
+		s->n[0].cause = s->n[1].cause = s->w.d.lies = true;
 		for (int i = 0; i < 2; i++) {
 			int node = i ? first : 1 - first;
 

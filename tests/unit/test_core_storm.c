@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Seeded random schedules of a pair that fences. A failing seed is printed;
+ * SEED=n runs that one alone with a trace, SEEDS=n runs n of them (0: without
+ * end), FROM=n begins there. Seeds that failed once are in tests/sim/seeds and
+ * always run.
+ */
+#include "core_suite.h"
+#include "scenes.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { SEEDS = 10000, SEEDS_TIMEOUT_S = 1000000000 };
+
+static unsigned long from_env(const char *name, unsigned long otherwise)
+{
+	const char *v = getenv(name);
+
+	return v ? strtoul(v, NULL, 10) : otherwise;
+}
+
+static unsigned one(uint64_t seed, struct scene_tally *t)
+{
+	struct sim *s;
+	bool ok = scene_storm(seed, &s, t);
+
+	if (!ok)
+		fprintf(stderr, "SEED=%llu replays it; at %.6f s: %s\n", (unsigned long long)seed, (double)s->now / 1e6, s->broken);
+	sim_free(s);
+	return !ok;
+}
+
+START_TEST(storms)
+{
+	struct scene_tally t = { 0 };
+	unsigned long n = from_env("SEEDS", SEEDS), from = from_env("FROM", 1), failures = from_env("FAILURES", 1);
+	unsigned failed = 0;
+
+	if (getenv("SEED")) {
+		setenv("SIM_TRACE", "1", 1);
+		ck_assert_uint_eq(one(from_env("SEED", 1), &t), 0);
+		return;
+	}
+	for (unsigned long i = 0; (i < n || !n) && failed < failures; i++)
+		failed += one(from + i, &t);
+	printf("%lu storms, %llu events, %llu writes, %u locks (%u reclaimed): %u requests (%u on an operator's word), "
+	       "%u kills, %u crashes, %u pauses, %u cuts, %u broken devices, %u step faults; %u fence runs, %u nodes "
+	       "switched off, %u takeovers, DRBD told %u times; %u recovered without a human, %u excused\n", n,
+	       (unsigned long long)t.events, (unsigned long long)t.writes, t.locks, t.reclaims, t.requests, t.confirmed,
+	       t.kills, t.crashes, t.pauses, t.cuts, t.devices, t.faults, t.fence_runs, t.fence_offs, t.takeovers, t.told,
+	       t.recovered, t.excused);
+	ck_assert_msg(!failed, "%u schedules failed", failed);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("core-storm");
+	TCase *tc = core_case(suite, "seeds");
+
+	tcase_set_timeout(tc, SEEDS_TIMEOUT_S);
+	tcase_add_test(tc, storms);
+	return core_suite_run(suite);
+}
