@@ -41,6 +41,7 @@ enum {
 	ROLE_ASSUME_UPTODATE = 1,
 	STATE_CURRENT = 2,
 	STATE_CAPACITY = 3, /* 512-byte sectors */
+	STATE_UUIDS = 7,    /* enum drbd_uuid_index: current, bitmap, history */
 	STATE_BITS_OOS = 10,
 	STATE_BITS_RS_TOTAL = 11,
 	STATE_AP_PENDING = 22,
@@ -103,6 +104,18 @@ static int find_family(struct nl_sock *sock, struct family *f, const char *where
 	return -ENODEV;
 }
 
+/* The bitmap has a UUID from the first write without the peer to the end of the
+ * resync. The lowest bit says Primary. */
+static bool changed_alone(const struct nlattr *uuids)
+{
+	enum { BITMAP = 1 };
+	uint64_t uuid = 0;
+
+	if (uuids && nla_len(uuids) >= (int)((BITMAP + 1) * sizeof(uuid)))
+		memcpy(&uuid, (const char *)nla_data(uuids) + BITMAP * sizeof(uuid), sizeof(uuid));
+	return (uuid & ~UINT64_C(1)) != 0;
+}
+
 static void decode_state(const struct nlattr *state, struct drbd_status *st)
 {
 	struct nlattr *tb[STATE_MAX + 1];
@@ -125,6 +138,7 @@ static void decode_state(const struct nlattr *state, struct drbd_status *st)
 	st->size = tb[STATE_CAPACITY] ? nla_get_u64(tb[STATE_CAPACITY]) * 512 : 0;
 	oos_bits = tb[STATE_BITS_OOS] ? nla_get_u64(tb[STATE_BITS_OOS]) : 0;
 	st->out_of_sync = oos_bits * BYTES_PER_BIT;
+	st->changed_alone = changed_alone(tb[STATE_UUIDS]);
 	st->writes_pending = tb[STATE_AP_PENDING] ? nla_get_u32(tb[STATE_AP_PENDING]) : 0;
 	total = tb[STATE_BITS_RS_TOTAL] ? nla_get_u64(tb[STATE_BITS_RS_TOTAL]) : 0;
 	st->resync_percent = -1;

@@ -81,6 +81,7 @@ struct drbd_status {
 	enum drbd_fencing fencing;
 	uint64_t size;          /* bytes */
 	uint64_t out_of_sync;   /* bytes that differ from the peer's */
+	bool changed_alone;     /* written to since it lost the peer, not resynced yet (DRBD 9: not told) */
 	int resync_percent;     /* 0..100 while a resync or verify runs, else -1 */
 	int open;               /* 1 opened, 0 not opened, -1 not told (DRBD 8.4) */
 	uint32_t writes_pending; /* requests not yet acknowledged by the peer */

@@ -42,6 +42,8 @@ static bool wanted(const struct list *l, const struct net_flow *flow)
 {
 	if (l->n_locals == 0)
 		return true;
+	if (!memcmp(flow->local, flow->remote, flow->family == AF_INET ? 4 : 16))
+		return false;
 	for (size_t i = 0; i < l->n_locals; i++)
 		if (l->locals[i].family == flow->family &&
 		    memcmp(l->locals[i].ip, flow->local, flow->family == AF_INET ? 4 : 16) == 0)

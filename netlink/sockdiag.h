@@ -22,8 +22,8 @@ struct net_conn {
 /*
  * Lists the established TCP connections with local port port (host order) and
  * a local address among the n_locals addresses (prefix and interface are
- * ignored; n_locals 0: any address). *conns is the caller's, for
- * net_conn_free(); NULL when *count is 0.
+ * ignored; n_locals 0: any address), but for those of an address to itself, which
+ * are no client's. *conns is the caller's, for net_conn_free(); NULL when *count is 0.
  */
 int net_conn_list(const struct net_addr *locals, size_t n_locals, uint16_t port,
 		  struct net_conn **conns, size_t *count, struct err *e);

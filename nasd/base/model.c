@@ -120,3 +120,10 @@ const char *client_kind_name(enum client_kind k)
 	}
 	return "invalid";
 }
+
+bool facts_fs_full(const struct facts *f)
+{
+	uint64_t least = f->fs_size_bytes / 100, most = UINT64_C(64) << 20;
+
+	return f->fs_size_bytes && f->fs_free_bytes < (least < most ? least : most);
+}

@@ -92,6 +92,8 @@ struct facts {
 	uint64_t drbd_out_of_sync; /* bytes */
 	bool drbd_suspended;
 	char drbd_fencing[NAME_MAX_LEN]; /* "resource-and-stonith" etc.; empty: not known */
+	bool drbd_changed_alone;   /* written to since it lost the peer (its bitmap has a UUID) */
+	int64_t drbd_alone_wall_us; /* seen without its peer since then, wall clock; 0: connected */
 	/* filesystem */
 	bool mount_dir_exists;
 	bool mounted;             /* our device on our mount point */
@@ -99,11 +101,15 @@ struct facts {
 	bool device_mounted_elsewhere;
 	char fs_uuid[40];         /* read from the disk; empty when unreadable */
 	bool fs_readonly;
+	uint64_t fs_size_bytes, fs_free_bytes; /* while mounted; free: for those who are not root */
 	uint64_t dirty_bytes;     /* system-wide, /proc/meminfo Dirty+Writeback */
 	/* server */
 	enum server_state server;
 	int server_pid;           /* 0 when none */
 	char server_error[160];
+	bool server_answers;      /* an NFS NULL call at the floating address; only while serving */
+	int64_t server_unanswered_ms; /* ... not since; 0: it does, or was not asked */
+	int64_t server_silent_ms; /* ... nor D-Bus or the module */
 	unsigned exports_present; /* of the group's exports, how many it serves */
 	unsigned exports_wanted;
 	bool in_grace;
@@ -119,6 +125,9 @@ struct facts {
 	bool journal_ok;
 	char journal_error[160];
 };
+
+/* Little room is left in the mounted filesystem: below 1%, or 64 MiB where that is less. */
+bool facts_fs_full(const struct facts *f);
 
 /* One line of the preflight: a precondition, whether it holds, and the remedy. */
 struct finding {

@@ -61,6 +61,10 @@ enum conf_access {
 /* Off: the clients always reclaim. */
 enum conf_migrate { CONF_MIGRATE_AUTO, CONF_MIGRATE_OFF };
 
+/* What becomes of a server that fails again and again, or cannot be started again
+ * in place: it is tried further, or the group goes to the other node. */
+enum conf_failure { CONF_FAILURE_RESTART, CONF_FAILURE_SWITCHOVER };
+
 enum conf_squash {
 	CONF_SQUASH_NO_ROOT, /* nobody is mapped: a client's root is root */
 	CONF_SQUASH_ROOT,    /* root becomes nobody */
@@ -164,6 +168,7 @@ struct conf_nfs {
 	uint64_t reclaim_wait_us; /* whole seconds; 0: as long as grace */
 	uint64_t record_wait_us;  /* 0: no answer waits for a record */
 	enum conf_migrate migrate; /* whether the clients' state moves with a switchover */
+	uint64_t hung_after_us; /* a server that answers nothing for so long is replaced; 0: never */
 };
 
 /* Deadlines and thresholds of a move. */
@@ -178,6 +183,7 @@ struct conf_limits {
 struct conf_group {
 	char name[CONF_NAME_MAX];
 	uint16_t id;
+	enum conf_failure on_failure;
 	struct conf_drbd drbd;
 	struct conf_filesystem fs;
 	struct conf_export exports[CONF_EXPORTS_MAX]; /* in the file's order */
@@ -244,6 +250,7 @@ const char *conf_trigger_name(enum conf_trigger t);
 const char *conf_access_name(enum conf_access a);
 const char *conf_squash_name(enum conf_squash s);
 const char *conf_migrate_name(enum conf_migrate m);
+const char *conf_failure_name(enum conf_failure f);
 
 /*
  * What only this host can tell, for nodes[node]: the secret (or key) is there,

@@ -172,12 +172,26 @@ static int check_reclaim_wait(struct checker *k, size_t i)
 	return 0;
 }
 
+enum { HUNG_LEAST_US = 2000000 };
+
+/* A busy server is slow. */
+static int check_hung_after(struct checker *k, size_t i)
+{
+	uint64_t us = k->c->groups[i].nfs.hung_after_us;
+	struct conf_place at = group_at(i, "nfs", "hung-after");
+
+	if (us && us < HUNG_LEAST_US)
+		return FAIL(k, &at, "give at least 2s: a busy server is slow to answer; 0s never replaces one that hangs",
+			    "is too short to tell a server that hangs from a busy one");
+	return 0;
+}
+
 static int check_nfs(struct checker *k, size_t i)
 {
 	const struct conf_group *g = &k->c->groups[i];
 	struct conf_place at = group_at(i, "nfs", "grace");
 
-	if (check_reclaim_wait(k, i) < 0)
+	if (check_reclaim_wait(k, i) < 0 || check_hung_after(k, i) < 0)
 		return -1;
 	if (g->nfs.grace_us < g->nfs.lease_us)
 		return FAIL(k, &at, "raise grace: a client notices a restart only when it renews its lease",

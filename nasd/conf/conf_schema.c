@@ -43,6 +43,7 @@ SECTION(conf_node_section, "node", node_fields);
 
 static const struct field group_fields[] = {
 	{ "id", FIELD_ID, AT(conf_group, id), .min = 1, .max = 65535 },
+	{ "on-server-failure", FIELD_FAILURE, AT(conf_group, on_failure), .def = "restart" },
 };
 SECTION(conf_group_section, "group", group_fields);
 
@@ -85,6 +86,7 @@ static const struct field nfs_fields[] = {
 	{ "record-wait", FIELD_DURATION, AT(conf_nfs, record_wait_us), .def = "1s", .min = 0, .max = S(5) },
 	{ "bind-address", FIELD_IP, AT(conf_nfs, bind), .def = "" },
 	{ "migrate-state", FIELD_MIGRATE, AT(conf_nfs, migrate), .def = "auto" },
+	{ "hung-after", FIELD_DURATION, AT(conf_nfs, hung_after_us), .def = "10s", .max = S(300) },
 };
 SECTION(conf_nfs_section, "nfs", nfs_fields);
 
@@ -117,6 +119,7 @@ static const char *const trigger_names[] = { "manual", "pacemaker", "keepalived"
 static const char *const access_names[] = { "ro", "rw" };
 static const char *const squash_names[] = { "no_root", "root", "all" };
 static const char *const migrate_names[] = { "auto", "off" };
+static const char *const failure_names[] = { "restart", "switchover" };
 static const char *const yesno_names[] = { "no", "yes" };
 
 const char *conf_trigger_name(enum conf_trigger t)
@@ -137,6 +140,11 @@ const char *conf_squash_name(enum conf_squash s)
 const char *conf_migrate_name(enum conf_migrate m)
 {
 	return migrate_names[m];
+}
+
+const char *conf_failure_name(enum conf_failure f)
+{
+	return failure_names[f];
 }
 
 static int word_index(const char *text, const char *const *words, size_t n)
@@ -213,6 +221,7 @@ static const char *put_text_kind(const struct field *f, char *at, const char *te
 	case FIELD_ACCESS:
 	case FIELD_SQUASH:
 	case FIELD_MIGRATE:
+	case FIELD_FAILURE:
 	case FIELD_YESNO:
 	case FIELD_IP:
 	case FIELD_IP_LIST:
@@ -288,6 +297,11 @@ static const char *put_enum(const struct field *f, void *at, const char *text)
 		if (i < 0)
 			return "must be auto or off";
 		*(enum conf_migrate *)at = (enum conf_migrate)i;
+	} else if (f->kind == FIELD_FAILURE) {
+		i = word_index(text, failure_names, 2);
+		if (i < 0)
+			return "must be restart or switchover";
+		*(enum conf_failure *)at = (enum conf_failure)i;
 	} else if (f->kind == FIELD_YESNO) {
 		i = word_index(text, yesno_names, 2);
 		if (i < 0)
@@ -374,6 +388,7 @@ int field_decode(const struct field *f, void *base, const char *const *values, s
 	case FIELD_ACCESS:
 	case FIELD_SQUASH:
 	case FIELD_MIGRATE:
+	case FIELD_FAILURE:
 	case FIELD_YESNO:
 		bad = put_enum(f, at, values[0]);
 		break;
@@ -471,6 +486,9 @@ void field_print(const struct field *f, const void *base, bool masked, struct bu
 		break;
 	case FIELD_MIGRATE:
 		buf_add(out, "%s", conf_migrate_name(*(const enum conf_migrate *)at));
+		break;
+	case FIELD_FAILURE:
+		buf_add(out, "%s", conf_failure_name(*(const enum conf_failure *)at));
 		break;
 	case FIELD_YESNO:
 		buf_add(out, "%s", yesno_names[*(const bool *)at]);

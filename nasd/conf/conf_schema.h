@@ -33,6 +33,7 @@ enum field_kind {
 	FIELD_ACCESS,
 	FIELD_SQUASH,
 	FIELD_MIGRATE,
+	FIELD_FAILURE,
 	FIELD_YESNO,    /* bool */
 	FIELD_HOST,     /* char[], as below; what it means is decoded by the section */
 	FIELD_AGENT,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include "checks.h"
+#include "split.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -66,6 +67,10 @@ static void judge_pair(struct judge *j)
 	if (!in->peer_connected)
 		fail(f, "start nasd on the other node and check the link addresses and the secret",
 		     "the peer's nasd is not connected");
+	if (split_brain(in->facts[0], in->facts[1]))
+		fail(add(j, "drbd-split-brain", NODE_NONE, "%s", ""),
+		     "choose whose changes are lost: 'nasctl status' names both ways, nasd(8) SPLIT BRAIN describes them",
+		     "SPLIT BRAIN: both copies were changed while they did not replicate");
 	f = add(j, "config-same", NODE_NONE, "both nodes run the same configuration");
 	if (in->peer_connected && !in->config_same)
 		fail(f, "copy the same nasd.conf to both nodes and restart nasd there; compare with 'nasctl config dump'",
@@ -128,6 +133,20 @@ static void judge_drbd(struct judge *j, int node, const struct facts *a, bool is
 		     a->drbd_disk[0] ? a->drbd_disk : "unknown");
 }
 
+/* No precondition: the other node has the same filesystem. */
+static void judge_room(struct judge *j, int node, const struct facts *a)
+{
+	unsigned long long free_mib = a->fs_free_bytes >> 20;
+
+	if (!a->fs_size_bytes)
+		return;
+	if (facts_fs_full(a))
+		add(j, "filesystem-room", node, "%s: %llu MiB free of %llu; delete, or make it larger: moving does not help",
+		    a->fs_free_bytes ? "NEARLY FULL" : "FULL", free_mib, (unsigned long long)a->fs_size_bytes >> 20);
+	else
+		add(j, "filesystem-room", node, "%llu MiB free", free_mib);
+}
+
 static void judge_fs(struct judge *j, int node, const struct facts *a, bool is_source)
 {
 	const struct check_input *in = j->in;
@@ -152,7 +171,9 @@ static void judge_fs(struct judge *j, int node, const struct facts *a, bool is_s
 	if (is_source) {
 		f = add(j, "filesystem-writable", node, "writable");
 		if (a->fs_readonly)
-			fail(f, "find the cause in the kernel log, unmount and fsck", "the filesystem is read-only");
+			fail(f, "find the cause in the kernel log, then repair it by hand: nasd(8), A FILESYSTEM THAT IS READ-ONLY",
+			     "the filesystem is READ-ONLY: the kernel has met an error in it. The other node would have the same one");
+		judge_room(j, node, a);
 	}
 }
 
@@ -160,6 +181,8 @@ static void judge_server(struct judge *j, int node, const struct facts *a, bool 
 {
 	struct finding *f = add(j, "ganesha", node, "ganesha %s", server_state_name(a->server));
 
+	if (is_source && j->in->server_bad)
+		return; /* a reason to move */
 	if (is_source && a->server != SERVER_SERVING)
 		fail(f, "see the log of ganesha and 'nasctl status'", "ganesha is %s on the active node%s%s",
 		     server_state_name(a->server), a->server_error[0] ? ": " : "", a->server_error);
@@ -194,7 +217,7 @@ static void judge_addresses(struct judge *j, int node, const struct facts *a, bo
 			continue; /* a reason to move; the target's is judged as ever */
 		if (!ad->link_up)
 			fail(f, "bring the interface up and check its cable", "%s: the link of %s is down", ad->text, ad->ifname);
-		else if (is_source && !ad->present)
+		else if (is_source && !ad->present && !j->in->server_bad)
 			fail(f, "see 'nasctl status'", "%s is missing on the active node", ad->text);
 		else if (is_source && ad->answered)
 			fail(f, "find the host with that MAC address and take the address away there",

@@ -16,6 +16,7 @@ struct check_input {
 	bool version_same;               /* of the peer protocol */
 	bool heartbeat;                  /* nasd takes over by itself, with fencing */
 	bool source_active;              /* by the core's own state */
+	bool server_bad;                 /* the source is left because its server cannot be started */
 	const char *busy;                /* NULL, or the transaction that is running */
 	const char *expected_uuid;       /* from the configuration */
 	const struct facts *facts[2];    /* by node index; NULL or !valid: not known */

@@ -5,6 +5,7 @@
  * it does not serve), or an operator's word that the peer is off.
  */
 #include "group_internal.h"
+#include "split.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -55,6 +56,11 @@ void claim_begin(struct group_core *g, int64_t now, const struct group_request *
 		reply_error(g, req, "another transaction is running here", "wait for it to end: nasctl status");
 		return;
 	}
+	if (g->j.owner != g->cfg.self && split_brain(&g->facts[0], &g->facts[1])) {
+		reply_error(g, req, "split brain: this copy has been changed apart from the owner's",
+			    "choose whose changes are lost first: nasctl status; SPLIT BRAIN in nasd(8)");
+		return;
+	}
 	if (g->peer_up) {
 		if (req->peer_confirmed_dead) {
 			reply_error(g, req, "the peer is not dead: its nasd is connected",
@@ -78,6 +84,11 @@ void claim_begin(struct group_core *g, int64_t now, const struct group_request *
 	}
 	if (!g->t.silent_at && g->t.life.heard_us >= 0) {
 		reply_error(g, req, "the peer is not dead: its heartbeats arrive", "check the link between the two nasd: nasctl status");
+		return;
+	}
+	if (g->j.owner != g->cfg.self && split_stands_alone(&g->facts[g->cfg.self]) && !req->accept_old_copy) {
+		reply_error(g, req, "this node's copy lacks what the other was told since DRBD here stands alone (SPLIT BRAIN in nasd(8))",
+			    "bring the other node back; or, when it is lost for good: --accept-old-copy");
 		return;
 	}
 	if (may_be_old(g) && !req->accept_old_copy) {

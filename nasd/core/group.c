@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The group's state: how it starts, what the end of a program leads to, time. */
 #include "group_internal.h"
+#include "split.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { REWRITE_US = 1000000, LEAVE_AGAIN_US = 60000000 };
+enum { REWRITE_US = 1000000 };
 
 const char *group_state_name(enum group_state s)
 {
@@ -67,6 +68,7 @@ void group_stand_down(struct group_core *g, int64_t now, const char *why)
 	g->rolling_back = false;
 	g->awaiting_done = false;
 	g->send_done = false;
+	server_left(g);
 	group_set_state(g, GS_STANDING_DOWN, "%s", why);
 	program_start(g, now, PURPOSE_STANDDOWN, program_standdown, true);
 }
@@ -150,6 +152,8 @@ void group_start(struct group_core *g, int64_t now, const struct journal_state *
 void group_step_done(struct group_core *g, int64_t now, const struct step_report *r, enum step_op op,
 		     const struct err *e)
 {
+	if (r->step == STEP_SERVER_STOP && r->outcome == OUTCOME_DONE)
+		server_stopped(g);
 	program_step_done(g, now, r, op, e);
 	takeover_think(g, now);
 }
@@ -245,68 +249,11 @@ void group_journaled(struct group_core *g, int64_t now, const struct journal_rec
 	}
 }
 
-static const char *missing_address(const struct facts *f)
-{
-	for (unsigned i = 0; i < f->n_addresses && i < GROUP_ADDRS_MAX; i++)
-		if (!f->addresses[i].present && f->addresses[i].link_up)
-			return f->addresses[i].text;
-	return NULL;
-}
-
-/* Everything else of the service is in place, and stays untouched. */
-static void put_address_back(struct group_core *g, int64_t now, const char *address)
-{
-	char why[120];
-
-	snprintf(why, sizeof(why), "%s was taken away by somebody; putting it back", address);
-	group_begin_log(g, now, SWITCH_RESUME, g->j.epoch, NODE_NONE, g->cfg.self, "nasd: address gone");
-	activate(g, now, true, why);
-}
-
-/* A link that clients come over is down here and up there. */
-static bool link_better_there(const struct group_core *g, const struct facts *f)
-{
-	const struct facts *p = &g->facts[group_peer_index(g)];
-
-	for (unsigned i = 0; p->valid && i < f->n_addresses && i < p->n_addresses && i < GROUP_ADDRS_MAX; i++)
-		if (!f->addresses[i].link_up && p->addresses[i].link_up)
-			return true;
-	return false;
-}
-
-/* Why the group had better be on the other node; NULL: it had not. */
-static const char *better_there(const struct group_core *g, const struct facts *f)
-{
-	if (!strcmp(f->drbd_disk, "Diskless") || !strcmp(f->drbd_disk, "Failed"))
-		return "the disk has failed here";
-	return link_better_there(g, f) ? "the clients' link is down here" : NULL;
-}
-
-/* The service goes on meanwhile, as well as it can. */
-static void leave_if_better(struct group_core *g, int64_t now, const struct facts *f)
-{
-	struct group_request r = { .kind = REQUEST_SWITCHOVER, .target = group_peer_index(g) };
-	const char *why = better_there(g, f);
-
-	if (!why || !g->cfg.takes_over || !g->peer_up || strcmp(f->drbd_peer_disk, "UpToDate") != 0 ||
-	    g->req_open || g->gather.active || now < g->leave_at)
-		return;
-	g->leave_at = now + LEAVE_AGAIN_US;
-	snprintf(r.by, sizeof(r.by), "nasd: %s", why);
-	group_request(g, now, &r);
-}
-
 /* The standby's server is repaired long before it is needed. */
 static void monitored(struct group_core *g, int64_t now, const struct facts *f)
 {
-	const char *address = missing_address(f);
-
-	if (g->state == GS_ACTIVE && f->server == SERVER_DOWN)
-		group_server_died(g, now, "ganesha has died; starting it again in place");
-	else if (g->state == GS_ACTIVE && address && g->prog.purpose == PURPOSE_NONE)
-		put_address_back(g, now, address);
-	else if (g->state == GS_ACTIVE && g->prog.purpose == PURPOSE_NONE)
-		leave_if_better(g, now, f);
+	if (g->state == GS_ACTIVE)
+		server_monitored(g, now, f);
 	else if (g->state == GS_STANDBY && g->prog.purpose == PURPOSE_NONE && f->server == SERVER_DOWN && !f->mounted)
 		program_start(g, now, PURPOSE_REWARM, program_rewarm, true);
 }
@@ -338,18 +285,6 @@ void group_facts(struct group_core *g, int64_t now, enum facts_tag tag, const st
 void group_clients_synced(struct group_core *g, int64_t now, bool ok, const struct err *e)
 {
 	source_clients_synced(g, now, ok, e);
-}
-
-void group_server_died(struct group_core *g, int64_t now, const char *reason)
-{
-	if (g->state == GS_ACTIVE) {
-		if (!group_log_running(g)) /* else it belongs to the move being confirmed */
-			group_begin_log(g, now, SWITCH_RESUME, g->j.epoch, NODE_NONE, g->cfg.self,
-					"nasd: server died");
-		activate(g, now, true, reason);
-	} else if (g->state == GS_STANDBY && g->prog.purpose == PURPOSE_NONE) {
-		program_start(g, now, PURPOSE_REWARM, program_rewarm, true);
-	}
 }
 
 /* ---- time */
@@ -403,6 +338,9 @@ void group_look(const struct group_core *g, struct group_view *v)
 	v->epoch = g->j.epoch;
 	v->txn_epoch = g->txn_epoch;
 	v->owner = g->j.owner;
+	v->peer_owner = g->peer_hello ? g->peer.owner : NODE_NONE;
+	v->peer_epoch = g->peer_hello ? g->peer.epoch : 0;
+	v->split_brain = split_brain(&g->facts[0], &g->facts[1]);
 	v->peer_up = g->peer_up;
 	v->may_serve = group_may_serve(g);
 	v->first_activation = !g->j.active_boot[0];

@@ -54,6 +54,8 @@ struct group_config {
 	int64_t freeze_us;       /* a freeze longer than this before the commitment is rolled back */
 	bool heartbeat;          /* trigger = heartbeat: nasd takes over by itself, with proof */
 	int64_t monitor_us;      /* how often facts are collected and sent to the peer */
+	int64_t hung_after_us;   /* a server that answers nothing for so long has died; 0: never */
+	bool leaves_bad_server;  /* on-server-failure = switchover */
 	/* when the peer falls silent */
 	bool takes_over;         /* by itself, once there is proof; else when asked to */
 	bool can_fence;          /* there are devices that switch the peer off */
@@ -197,6 +199,9 @@ struct group_view {
 	uint64_t epoch;
 	uint64_t txn_epoch;         /* of the transaction, while SWITCHING or PREPARED */
 	int owner;
+	int peer_owner;             /* by the peer's last word, with its epoch; NODE_NONE: not heard */
+	uint64_t peer_epoch;
+	bool split_brain;           /* split.h */
 	bool peer_up;
 	bool may_serve;             /* any part of the service may be in place here */
 	bool first_activation;      /* not yet served here under this epoch: the clients are the replica's */

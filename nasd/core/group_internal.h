@@ -11,6 +11,7 @@
  *   claim.c    taking over, asked to by an operator
  *   takeover.c what is done about a silent peer
  *   held.c     ... and about writes that DRBD holds for want of it
+ *   server.c   what is done about the active node's own parts: its server, addresses, disk
  *   request.c  answers operators
  */
 #ifndef NASD_CORE_GROUP_INTERNAL_H
@@ -51,7 +52,16 @@ struct program {
 /* Where a switchover is on its source. */
 enum source_phase { SRC_NONE, SRC_PREPARE, SRC_PRESYNC, SRC_CLIENTS, SRC_RELEASE, SRC_COMMIT };
 
-enum { UNWRITTEN_MAX = 4 };
+enum { UNWRITTEN_MAX = 4, SERVER_DEATHS = 3 };
+
+/* The server of this node, while it is the active one. */
+struct server_record {
+	int64_t died[SERVER_DEATHS]; /* the newest times, oldest first; 0: none */
+	bool repairing;            /* the running activation is to replace it */
+	bool hung;                 /* ... and it must be killed first */
+	bool leaving;              /* a request to leave it is being judged */
+	int64_t leave_at;          /* not before then does it ask (again) to be moved to where it is better */
+};
 
 struct gather {
 	bool active;
@@ -102,7 +112,7 @@ struct group_core {
 	struct switch_log log;
 	bool log_unsaved;          /* complete but for the server's warm start */
 	int64_t next_monitor;
-	int64_t leave_at;          /* not before then does it ask (again) to be moved to where it is better */
+	struct server_record srv;
 
 	struct action *queue;
 	size_t q_head, q_end, q_cap;
@@ -237,6 +247,22 @@ bool held_copy_good(const struct group_core *g);
 void held_may_be_told(struct group_core *g, int64_t now, enum fence_peer_answer answer, uint64_t epoch, const char *why);
 void held_settle(struct group_core *g, int64_t now);
 int64_t held_next_tick(const struct group_core *g); /* while it is held; 0: none */
+
+/* server.c */
+/* Facts of an active node: does it serve, and does it serve well? */
+void server_monitored(struct group_core *g, int64_t now, const struct facts *f);
+/* The rows that start the service in place of what is there. */
+const enum step_id *server_rows(const struct group_core *g);
+void server_activated(struct group_core *g);
+void server_restart_failed(struct group_core *g, int64_t now, const struct err *e);
+/* It is gone, or holds nothing. */
+void server_stopped(struct group_core *g);
+/* The group is to leave a node whose server cannot be started again. */
+bool server_leaves(const struct group_core *g);
+/* What has come of that: under way, or it stays. */
+void server_judged(struct group_core *g, int64_t now);
+/* The group has left this node. */
+void server_left(struct group_core *g);
 
 /* claim.c */
 /* This node owns the group from now on, and begins to serve. */

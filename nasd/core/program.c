@@ -239,10 +239,10 @@ void program_step_done(struct group_core *g, int64_t now, const struct step_repo
 	}
 }
 
-static const enum step_id *program_of(enum purpose p)
+static const enum step_id *program_of(const struct group_core *g, enum purpose p)
 {
 	switch (p) {
-	case PURPOSE_ACTIVATE: return program_activate;
+	case PURPOSE_ACTIVATE: return server_rows(g);
 	case PURPOSE_STANDDOWN: return program_standdown;
 	case PURPOSE_REWARM: return program_rewarm;
 	case PURPOSE_CONFIRM: return program_confirm;
@@ -283,6 +283,8 @@ void group_program_failed(struct group_core *g, int64_t now, enum purpose purpos
 	case PURPOSE_REWARM:
 		group_set_state(g, g->state, "trying again after: %.180s", text);
 		retry_later(g, now);
+		if (purpose == PURPOSE_ACTIVATE)
+			server_restart_failed(g, now, e);
 		return;
 	case PURPOSE_CONFIRM:
 		g->prog.purpose = PURPOSE_NONE;
@@ -329,7 +331,7 @@ static void overdue(struct group_core *g, int64_t now)
 
 static void retry(struct group_core *g, int64_t now)
 {
-	const enum step_id *steps = program_of(g->prog.purpose);
+	const enum step_id *steps = program_of(g, g->prog.purpose);
 
 	g->prog.retry_at = 0;
 	if (g->prog.steps) /* the world has not said yet */

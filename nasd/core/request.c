@@ -90,7 +90,11 @@ static size_t judge(struct group_core *g, const struct group_request *req, struc
 		.facts = { &g->facts[0], &g->facts[1] },
 	};
 
-	in.source_active = in.source == g->cfg.self ? g->state == GS_ACTIVE : g->peer_hello && g->peer.active;
+	in.server_bad = req->kind == REQUEST_SWITCHOVER && server_leaves(g);
+	if (in.server_bad)
+		in.busy = NULL;
+	in.source_active = in.source == g->cfg.self ? g->state == GS_ACTIVE || in.server_bad :
+						      g->peer_hello && g->peer.active;
 	return checks_judge(&in, out);
 }
 
@@ -105,10 +109,11 @@ static void finish_gather(struct group_core *g, int64_t now)
 	int ret = checks_error(findings, n, names, &e);
 
 	g->gather.active = false;
-	if (ret == 0 && req.kind == REQUEST_SWITCHOVER) {
+	if (ret == 0 && req.kind == REQUEST_SWITCHOVER)
 		source_begin(g, now, &req);
+	server_judged(g, now);
+	if (ret == 0 && req.kind == REQUEST_SWITCHOVER)
 		return;
-	}
 	a = request_reply(g, &req, ret == 0, ret ? &e : NULL, "", false);
 	if (!a)
 		return;

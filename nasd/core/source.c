@@ -26,6 +26,8 @@ void source_begin(struct group_core *g, int64_t now, const struct group_request 
 {
 	int64_t check_began = g->gather.began;
 
+	if (g->prog.purpose == PURPOSE_ACTIVATE)
+		program_stop(g); /* it cannot be had here */
 	request_open(g, check_began, req);
 	g->abort_pending = false;
 	g->freeze_began = 0;
@@ -127,6 +129,7 @@ void source_commit_written(struct group_core *g, int64_t now, bool ok, const str
 	g->src = SRC_NONE;
 	g->awaiting_done = true;
 	g->facts[g->cfg.self].valid = false; /* of the time before */
+	server_left(g);
 	group_send(g, MSG_COMMIT, g->txn_epoch);
 	g->peer.epoch = g->txn_epoch;
 	group_set_state(g, GS_STANDBY, "handed over, waiting for %s to serve",

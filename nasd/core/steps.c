@@ -55,6 +55,8 @@ static const struct step_row rows[] = {
 
 const enum step_id program_activate[] = { STEP_DRBD_PRIMARY, STEP_MOUNT, STEP_EXPORT,
 					  STEP_ADDRESS_ADD, STEP_ANNOUNCE, STEP_NONE };
+const enum step_id program_replace[] = { STEP_ADDRESS_DEL, STEP_SERVER_STOP, STEP_EXPORT,
+					 STEP_ADDRESS_ADD, STEP_ANNOUNCE, STEP_NONE };
 const enum step_id program_confirm[] = { STEP_CONFIRM, STEP_NONE };
 const enum step_id program_release[] = { STEP_GATE, STEP_ADDRESS_DEL, STEP_SERVER_STOP, STEP_UNMOUNT,
 					 STEP_DRBD_SECONDARY, STEP_NONE };

@@ -50,6 +50,7 @@ const char *step_side_name(enum step_side side);
  * effect is in place, so that it serves rollback, restart and retry alike.
  */
 extern const enum step_id program_activate[];  /* this node serves */
+extern const enum step_id program_replace[];   /* the same, the server that hangs being ended first */
 extern const enum step_id program_confirm[];   /* after activation */
 extern const enum step_id program_release[];   /* the source's freeze, up to the commitment */
 extern const enum step_id program_standdown[]; /* this node does not serve; its server may be cold */

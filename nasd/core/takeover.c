@@ -13,6 +13,7 @@
  * A run is called off when the peer is heard, and begun again when it failed.
  */
 #include "group_internal.h"
+#include "split.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -65,6 +66,8 @@ static const char *unfit(const struct group_core *g)
 	/* else the other may have written on alone before it died */
 	if (strcmp(f->drbd_fencing, "resource-and-stonith") != 0)
 		return "DRBD's fencing policy is not resource-and-stonith: the newest writes may be missing here";
+	if (split_stands_alone(f))
+		return "DRBD here has given up on the other copy: nasd(8), SPLIT BRAIN";
 	if (strcmp(f->drbd_disk, "UpToDate") != 0)
 		return "this node's copy of the data is not known to be the newest";
 	return NULL;

@@ -118,13 +118,14 @@ void activate(struct group_core *g, int64_t now, bool verify_first, const char *
 	g->wait_resume = false;
 	g->awaiting_done = false;
 	group_set_state(g, GS_ACTIVATING, "%s", why);
-	program_start(g, now, PURPOSE_ACTIVATE, program_activate, verify_first);
+	program_start(g, now, PURPOSE_ACTIVATE, server_rows(g), verify_first);
 }
 
 void target_activated(struct group_core *g, int64_t now)
 {
 	if (strcmp(g->j.active_boot, g->cfg.boot_id))
 		group_journal(g, "active", g->j.epoch, g->cfg.self, "");
+	server_activated(g);
 	group_set_state(g, GS_ACTIVE, "%s", "");
 	program_start(g, now, PURPOSE_CONFIRM, program_confirm, false);
 }

@@ -41,6 +41,8 @@ const char *view_time(const char *iso, char buf[VIEW_VALUE_MAX]);
 
 /* ---- answers */
 void view_status(FILE *out, const struct view *v, const json_t *status);
+/* What is wrong with a group, for view_status. */
+void view_alarms(FILE *out, const struct view *v, const json_t *status, const json_t *group);
 void view_findings(FILE *out, const struct view *v, const json_t *findings);
 void view_plan(FILE *out, const struct view *v, const json_t *steps);
 /* The story's newlines stay. */

@@ -48,11 +48,13 @@ static const char *link_cell(const struct view *v, const json_t *f, char buf[CEL
 
 static const char *filesystem_cell(const struct view *v, const json_t *f, char buf[CELL_MAX])
 {
-	char text[CELL_MAX], bytes[VIEW_VALUE_MAX];
+	char text[CELL_MAX], bytes[VIEW_VALUE_MAX], room[VIEW_VALUE_MAX];
+	bool sized = js_int(f, "fs_size_bytes") > 0;
 
 	if (js_true(f, "mounted")) {
-		snprintf(text, sizeof(text), "mounted%s, dirty %s", js_true(f, "fs_readonly") ? " READ-ONLY" : "",
-			 view_bytes(js_int(f, "dirty_bytes"), bytes));
+		snprintf(text, sizeof(text), "mounted%s, dirty %s%s%s", js_true(f, "fs_readonly") ? " READ-ONLY" : "",
+			 view_bytes(js_int(f, "dirty_bytes"), bytes), sized ? ", free " : "",
+			 sized ? view_bytes(js_int(f, "fs_free_bytes"), room) : "");
 		return cell(buf, v, js_true(f, "fs_readonly") ? TONE_BAD : TONE_GOOD, text);
 	}
 	if (!js_true(f, "mount_dir_exists"))
@@ -244,6 +246,7 @@ static void view_group(FILE *out, const struct view *v, const json_t *status, co
 		view_on(v, !strcmp(state, "active") || !strcmp(state, "standby") ? TONE_GOOD : TONE_WARN), state, view_off(v),
 		owner[0] ? owner : "nobody", js_int(group, "epoch"), js_text(group, "detail")[0] ? ": " : "",
 		js_text(group, "detail"));
+	view_alarms(out, v, status, group);
 	view_nodes(out, v, status, group);
 	view_problems(out, v, js_text(status, "node"), json_object_get(group, "local"));
 	view_problems(out, v, js_text(json_object_get(status, "peer"), "node"), json_object_get(group, "peer"));

@@ -70,6 +70,8 @@ static void on_socket(struct found *f, const struct nlmsghdr *nlh)
 	flow.local_port = ntohs(d->id.idiag_sport);
 	flow.remote_port = ntohs(d->id.idiag_dport);
 	len = flow.family == AF_INET ? 4 : 16;
+	if (!memcmp(flow.local, flow.remote, len))
+		return; /* nasd's own question */
 	for (size_t i = 0; i < f->n_locals; i++) {
 		if (f->locals[i].family != flow.family || memcmp(f->locals[i].ip, flow.local, len) != 0)
 			continue;

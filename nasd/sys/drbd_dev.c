@@ -215,6 +215,7 @@ void drbd_dev_facts(const struct conf_drbd *d, struct drbd_policy *policy, struc
 	out->drbd_out_of_sync = st.out_of_sync;
 	snprintf(out->drbd_fencing, sizeof(out->drbd_fencing), "%s",
 		 drbd_fencing_name(fencing_of(&st, policy)));
+	out->drbd_changed_alone = st.changed_alone;
 	out->drbd_suspended = st.suspended_user || st.suspended_nodata || st.suspended_fencing;
 }
 

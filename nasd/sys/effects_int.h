@@ -8,6 +8,7 @@
  *     effects_state.c    GATE, and the clients' state
  *     effects_net.c      ADDRESS_* ANNOUNCE CONFIRM
  *     facts.c            what is, for status and checks
+ *     facts_server.c     ... of the server, and whether it answers
  *
  * Locks, never held together: server_lock for the calls of ganesha.h, which
  * want one thread at a time; data_lock for the members below it.
@@ -26,10 +27,17 @@
 #include "flow.h"
 #include "fsal_msg.h"
 #include "ganesha.h"
+#include "silence.h"
 
 struct flow_list {
 	struct net_flow *at;
 	size_t n;
+};
+
+/* Who else answers for an address that this node has. */
+struct theft {
+	bool seen;
+	char mac[18];
 };
 
 struct effects {
@@ -56,6 +64,12 @@ struct effects {
 	bool last_grace;
 	struct ganesha_module last_module;
 	struct drbd_policy policy;
+
+	/* one thread at a time asks for facts */
+	struct silence silence_nfs, silence_any; /* NULL calls; these, D-Bus or the module */
+	int64_t alone_since_us;      /* wall clock; 0: DRBD is connected */
+	struct theft thefts[CONF_ADDRESSES_MAX];
+	int64_t theft_at;            /* monotonic; looked for then */
 
 	/* the clients' state, under data_lock */
 	char why_not[FSAL_TEXT_MAX]; /* the target cannot take it */
@@ -135,6 +149,9 @@ enum outcome confirm_verify(struct effects *fx, struct word *w);
 /* Whether every export is served; asks the server only when that is not known of
  * this tenure yet. */
 enum outcome exports_served(struct effects *fx, struct word *w);
+
+/* Fills in what is of the server; out has the addresses already. */
+void facts_server(struct effects *fx, struct facts *out);
 
 /* How many of the floating addresses are present here. */
 int addresses_present(struct effects *fx, size_t *n, struct err *e);

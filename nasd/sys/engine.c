@@ -171,6 +171,8 @@ static void group_config_of(const struct engine *e, const struct conf_group *c, 
 	out->switchover_us = (int64_t)c->limits.switchover_us;
 	out->freeze_us = (int64_t)c->limits.freeze_us;
 	out->monitor_us = MONITOR_US;
+	out->hung_after_us = (int64_t)c->nfs.hung_after_us;
+	out->leaves_bad_server = c->on_failure == CONF_FAILURE_SWITCHOVER;
 	fencing_of(e->conf, 1 - e->spec.self, out);
 	out->heartbeat = e->conf->cluster.trigger == CONF_TRIGGER_HEARTBEAT;
 }

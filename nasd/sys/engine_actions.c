@@ -304,6 +304,7 @@ static void facts_done(void *arg)
 	if (j->tag == FACTS_MONITOR && j->state_changes != g->state_changes)
 		j->tag = FACTS_FOR_PEER;
 	group_facts(g->core, engine_now_us(), j->tag, &j->facts);
+	egroup_alarms(g, &j->facts);
 	if (j->tag == FACTS_MONITOR)
 		egroup_watch_facts(g, &j->facts);
 	if (j->monitor)

@@ -14,6 +14,7 @@
  *   engine_history.c  finished moves, kept in memory and on disk
  *   engine_inject.c   faults on demand, for tests
  *   engine_watch.c    DRBD's events, links, addresses, the server's end
+ *   engine_alarms.c   what the facts show to be wrong, in the log
  *   engine_fence.c    fence agents, DRBD's questions about the peer, an operator's word
  *   engine_witness.c  do the clients answer this node?
  *   engine_beat.c     the watchdog is fed
@@ -131,6 +132,9 @@ struct egroup {
 	unsigned announce_n;
 	int64_t announce_began;
 
+	struct {                   /* said in the log, and not over */
+		bool readonly, full, mute, split, stolen[GROUP_ADDRS_MAX];
+	} alarms;
 	bool monitoring, monitor_again; /* facts for the monitor are on their way; once more */
 	int64_t peer_facts_at;     /* monotonic; 0: never */
 	int64_t last_state_log;
@@ -257,6 +261,10 @@ void engine_control_changed(struct engine *e);
 
 /* A free place for a request, client's answer to come; NULL: none, and the client has been told. */
 struct pending *engine_control_pend(struct engine *e, struct ctl_client *c, struct egroup *g);
+
+/* engine_alarms.c */
+/* Facts that the core has just been given. */
+void egroup_alarms(struct egroup *g, const struct facts *f);
 
 /* engine_fence.c */
 int engine_fence_open(struct engine *e, struct err *err);

@@ -129,6 +129,12 @@ static json_t *group_json(struct egroup *g)
 		json_object_set_new(o, "records_alone", json_integer(egroup_records_alone(g)));
 	if (o)
 		json_object_set_new(o, "drbd_events", egroup_watch_json(g));
+	if (o) {
+		json_object_set_new(o, "resource", json_string(g->conf->drbd.resource));
+		json_object_set_new(o, "split_brain", json_boolean(v.split_brain));
+		json_object_set_new(o, "peer_owner", node_json(g->e, v.peer_owner));
+		json_object_set_new(o, "peer_epoch", json_integer((json_int_t)v.peer_epoch));
+	}
 	if (o && g->peer_facts_at)
 		json_object_set_new(o, "peer_facts_age_ms",
 				    json_integer((engine_now_us() - g->peer_facts_at) / 1000));

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "drbd_dev.h"
 #include "dup.h"
@@ -11,9 +12,19 @@
 #include "sockdiag.h"
 
 enum {
-	SERVER_ASK_US = 200000, /* one D-Bus call; a step may be waiting for the lock */
 	PROBE_MS = 500,
+	THEFT_PROBE_MS = 150,
+	THEFT_EVERY_US = 30000000,
+	THEFT_AGAIN_US = 5000000, /* while somebody else has one */
 };
+
+static int64_t wall_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
+}
 
 /* ---- DRBD */
 
@@ -28,6 +39,13 @@ static void collect_drbd(struct effects *fx, struct facts *out)
 	pthread_mutex_lock(&fx->data_lock);
 	fx->policy = policy;
 	pthread_mutex_unlock(&fx->data_lock);
+	if (!out->drbd_known)
+		return;
+	if (strcmp(out->drbd_peer_role, "Unknown") != 0)
+		fx->alone_since_us = 0;
+	else if (!fx->alone_since_us)
+		fx->alone_since_us = wall_us();
+	out->drbd_alone_wall_us = fx->alone_since_us;
 }
 
 /* ---- filesystem */
@@ -58,71 +76,8 @@ static void collect_filesystem(struct effects *fx, struct facts *out)
 	out->mount_dir_busy = st.point_busy;
 	out->device_mounted_elsewhere = st.elsewhere || st.covered;
 	out->fs_readonly = st.readonly;
-}
-
-/* ---- server */
-
-static void say_server_error(struct facts *out, const char *text)
-{
-	if (!out->server_error[0])
-		snprintf(out->server_error, sizeof(out->server_error), "%.159s", text);
-}
-
-/* Asks a serving server; the lock is held. */
-static void ask_server(struct effects *fx, struct facts *out)
-{
-	struct err e = { 0 };
-	unsigned exports = 0;
-	bool grace = false;
-
-	if (ganesha_exports_present(fx->ganesha, &exports, SERVER_ASK_US, &e) != OUTCOME_DONE ||
-	    ganesha_grace_active(fx->ganesha, &grace, SERVER_ASK_US, &e) != OUTCOME_DONE) {
-		say_server_error(out, e.msg);
-		return;
-	}
-	pthread_mutex_lock(&fx->data_lock);
-	fx->last_exports = exports;
-	fx->last_grace = grace;
-	pthread_mutex_unlock(&fx->data_lock);
-}
-
-/* The module in a server that is warm or serving; the lock is held. */
-static void ask_module(struct effects *fx)
-{
-	struct ganesha_module m;
-
-	ganesha_module_look(fx->ganesha, &m);
-	pthread_mutex_lock(&fx->data_lock);
-	fx->last_module = m;
-	pthread_mutex_unlock(&fx->data_lock);
-}
-
-static void collect_server(struct effects *fx, struct facts *out)
-{
-	struct ganesha_state st;
-
-	ganesha_state(fx->ganesha, &st);
-	out->server = st.state;
-	out->server_pid = st.pid;
-	out->exports_wanted = (unsigned)fx->group->n_exports;
-	say_server_error(out, st.reason);
-	if (st.state != SERVER_SERVING && st.state != SERVER_WARM) {
-		snprintf(out->state_reason, sizeof(out->state_reason), "ganesha is %s", server_state_name(st.state));
-		return;
-	}
-	/* While a step uses the server, what was last seen must do. */
-	if (pthread_mutex_trylock(&fx->server_lock) == 0) {
-		if (st.state == SERVER_SERVING)
-			ask_server(fx, out);
-		ask_module(fx);
-		pthread_mutex_unlock(&fx->server_lock);
-	}
-	pthread_mutex_lock(&fx->data_lock);
-	out->exports_present = st.state == SERVER_SERVING ? fx->last_exports : 0;
-	out->in_grace = st.state == SERVER_SERVING && fx->last_grace;
-	out->state_moves = fx->last_module.moves;
-	snprintf(out->state_reason, sizeof(out->state_reason), "%s", fx->last_module.reason);
-	pthread_mutex_unlock(&fx->data_lock);
+	if (st.mounted)
+		filesystem_room(&fx->fs, &out->fs_size_bytes, &out->fs_free_bytes);
 }
 
 static void collect_connections(struct effects *fx, struct facts *out)
@@ -152,6 +107,7 @@ static void collect_address(const struct net_addr *addr, struct facts_address *o
 struct probe {
 	pthread_t thread;
 	bool started;
+	unsigned limit_ms;
 	const struct net_addr *addr;
 	bool in_use;
 	unsigned char mac[NET_MAC_LEN];
@@ -161,18 +117,19 @@ static void *probe_main(void *data)
 {
 	struct probe *p = data;
 
-	if (net_dup_probe(p->addr, PROBE_MS, NULL, &p->in_use, p->mac, NULL) < 0)
+	if (net_dup_probe(p->addr, p->limit_ms, NULL, &p->in_use, p->mac, NULL) < 0)
 		p->in_use = false;
 	return NULL;
 }
 
-/* All at once: each takes PROBE_MS when nobody answers. */
-static void probe_all(struct effects *fx, struct facts *out)
+/* All at once: each takes limit_ms when nobody answers. */
+static void probe_all(struct effects *fx, unsigned limit_ms, struct facts *out)
 {
 	struct probe probes[GROUP_ADDRS_MAX] = { 0 };
 
 	for (unsigned i = 0; i < out->n_addresses; i++) {
 		probes[i].addr = &fx->addrs[i];
+		probes[i].limit_ms = limit_ms;
 		probes[i].started = out->addresses[i].link_up &&
 				    pthread_create(&probes[i].thread, NULL, probe_main, &probes[i]) == 0;
 	}
@@ -189,18 +146,61 @@ static void probe_all(struct effects *fx, struct facts *out)
 	}
 }
 
+static bool has_address(const struct facts *f)
+{
+	for (unsigned i = 0; i < f->n_addresses; i++)
+		if (f->addresses[i].present)
+			return true;
+	return false;
+}
+
+/* A host that has taken a floating address of this node gets its clients: looked
+ * for now and then, and answered by an announcement. */
+static void look_for_thefts(struct effects *fx, struct facts *out)
+{
+	int64_t now = effects_now_us();
+	bool seen = false;
+
+	for (unsigned i = 0; i < out->n_addresses; i++)
+		seen |= fx->thefts[i].seen;
+	if (!has_address(out)) {
+		memset(fx->thefts, 0, sizeof(fx->thefts));
+		return;
+	}
+	if (now - fx->theft_at >= (seen ? THEFT_AGAIN_US : THEFT_EVERY_US)) {
+		fx->theft_at = now;
+		probe_all(fx, THEFT_PROBE_MS, out);
+		seen = false;
+		for (unsigned i = 0; i < out->n_addresses; i++) {
+			struct theft *t = &fx->thefts[i];
+
+			t->seen = out->addresses[i].present && out->addresses[i].answered;
+			memcpy(t->mac, out->addresses[i].answered_mac, sizeof(t->mac));
+			seen |= t->seen;
+		}
+		if (seen)
+			effects_announce_again(fx, NULL);
+	}
+	for (unsigned i = 0; i < out->n_addresses; i++) {
+		out->addresses[i].answered = fx->thefts[i].seen;
+		memcpy(out->addresses[i].answered_mac, fx->thefts[i].mac, sizeof(fx->thefts[i].mac));
+	}
+}
+
 void effects_facts(struct effects *fx, bool probe_addresses, struct facts *out)
 {
 	memset(out, 0, sizeof(*out));
 	snprintf(out->group, sizeof(out->group), "%s", fx->group->name);
 	collect_drbd(fx, out);
 	collect_filesystem(fx, out);
-	collect_server(fx, out);
-	collect_connections(fx, out);
 	for (size_t i = 0; i < fx->n_addrs && i < GROUP_ADDRS_MAX; i++)
 		collect_address(&fx->addrs[i], &out->addresses[out->n_addresses++]);
+	facts_server(fx, out);
+	collect_connections(fx, out);
 	if (probe_addresses)
-		probe_all(fx, out);
+		probe_all(fx, PROBE_MS, out);
+	else
+		look_for_thefts(fx, out);
 	out->collected_us = effects_now_us();
 	out->valid = true;
 }

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -352,6 +353,16 @@ bool filesystem_parse_dirty(const char *text, uint64_t *bytes)
 		return false;
 	*bytes = dirty + writeback;
 	return true;
+}
+
+void filesystem_room(const struct filesystem *fs, uint64_t *size, uint64_t *unused)
+{
+	struct statvfs st;
+
+	if (statvfs(fs->point, &st) < 0)
+		return;
+	*size = (uint64_t)st.f_blocks * st.f_frsize;
+	*unused = (uint64_t)st.f_bavail * st.f_frsize;
 }
 
 int filesystem_dirty(uint64_t *bytes, struct err *e)

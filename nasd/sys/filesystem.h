@@ -74,6 +74,9 @@ void filesystem_shed(const struct filesystem *fs, int pid);
 /* syncfs(2) of the mounted filesystem; refused when it is not mounted. */
 int filesystem_sync(const struct filesystem *fs, struct err *e);
 
+/* Size and what is free of the mounted filesystem, bytes; untouched on error. */
+void filesystem_room(const struct filesystem *fs, uint64_t *size, uint64_t *unused);
+
 /* Dirty and Writeback of /proc/meminfo, bytes, of the whole system. */
 int filesystem_dirty(uint64_t *bytes, struct err *e);
 

@@ -117,6 +117,7 @@ enum outcome ganesha_activate_with(struct ganesha *g, struct ganesha_load *load,
  * that does not answer. */
 
 struct ganesha_module {
+	bool answered;     /* it is there, and says something */
 	bool moves;        /* state can be dumped and loaded */
 	bool gate_open;    /* or there is none */
 	bool in_grace;

@@ -158,6 +158,7 @@ void ganesha_module_look(struct ganesha *g, struct ganesha_module *out)
 		snprintf(out->reason, sizeof(out->reason), "the module in ganesha: %.120s", e.msg);
 	if (ret < 0)
 		return;
+	out->answered = true;
 	out->gate_open = a.u.status.gate_open;
 	out->in_grace = a.u.status.in_grace;
 	out->late = a.u.status.late_clients;

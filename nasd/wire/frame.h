@@ -25,7 +25,8 @@
 
 enum {
 	/* 2: STATE, STATE_ACK, the row gate, state_moves in FACTS; 3: CLIENTS with many entries;
-	 * 4: boot_id, pulse_key, pulse_session in INTRO, drbd_fencing in FACTS; OUTDATE, OUTDATED */
+	 * 4: boot_id, pulse_key, pulse_session in INTRO, drbd_fencing and
+	 * what becomes of server, filesystem and copy in FACTS; OUTDATE, OUTDATED */
 	FRAME_VERSION = 4,
 	FRAME_HEADER_LEN = 32,
 	FRAME_PAYLOAD_MAX = 64 * 1024,

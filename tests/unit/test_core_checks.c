@@ -118,7 +118,7 @@ static const struct wrong {
 	{ "mount-point", TGT, mounted_elsewhere, "another place" },
 	{ "filesystem-uuid", SRC, no_uuid, "cannot be read" },
 	{ "filesystem-uuid", TGT, wrong_uuid, "00000000-1111" },
-	{ "filesystem-writable", SRC, read_only, "read-only" },
+	{ "filesystem-writable", SRC, read_only, "READ-ONLY" },
 	{ "ganesha", SRC, server_warm_src, "warm" },
 	{ "ganesha", TGT, server_down_tgt, "exit status 2" },
 	{ "exports", SRC, export_missing, "1 of 2" },
@@ -240,6 +240,74 @@ START_TEST(state_of_the_clients)
 }
 END_TEST
 
+/* It is said, and keeps nothing from moving. */
+START_TEST(room_in_the_filesystem)
+{
+	static const struct {
+		uint64_t size, left;
+		const char *says;
+	} rows[] = {
+		{ (uint64_t)100 << 30, (uint64_t)64 << 20, "64 MiB free" },
+		{ (uint64_t)100 << 30, (uint64_t)63 << 20, "NEARLY FULL: 63 MiB free of 102400" },
+		{ (uint64_t)1 << 30, (uint64_t)11 << 20, "11 MiB free" },
+		{ (uint64_t)1 << 30, 0, "FULL: 0 MiB free of 1024" },
+	};
+	struct err e = { .cls = ERR_NONE };
+	unsigned seen = 0;
+	size_t n;
+
+	good();
+	f[SRC].fs_size_bytes = rows[_i].size;
+	f[SRC].fs_free_bytes = rows[_i].left;
+	n = checks_judge(&in, found);
+	for (size_t i = 0; i < n; i++)
+		if (!strcmp(found[i].check, "filesystem-room")) {
+			ck_assert(found[i].ok);
+			ck_assert_msg(!strncmp(found[i].message, rows[_i].says, strlen(rows[_i].says)), "%s", found[i].message);
+			seen++;
+		}
+	ck_assert_uint_eq(seen, 1);
+	ck_assert_int_eq(checks_error(found, n, names, &e), 0);
+}
+END_TEST
+
+START_TEST(split_brain_comes_first)
+{
+	struct err e = { .cls = ERR_NONE };
+	size_t n;
+
+	good();
+	for (int k = 0; k < 2; k++) {
+		PUT(f[k].drbd_cstate, "StandAlone");
+		PUT(f[k].drbd_peer_role, "Unknown");
+		f[k].drbd_changed_alone = true;
+	}
+	n = checks_judge(&in, found);
+	ck_assert_int_eq(checks_error(found, n, names, &e), -EBUSY);
+	ck_assert_str_eq(e.where, "drbd-split-brain");
+	ck_assert_ptr_nonnull(strstr(e.msg, "SPLIT BRAIN"));
+	ck_assert_ptr_nonnull(strstr(e.remedy, "nasctl status"));
+}
+END_TEST
+
+/* The node is left for that very reason. */
+START_TEST(a_bad_server_may_be_left)
+{
+	struct err e = { .cls = ERR_NONE };
+	size_t n;
+
+	good();
+	f[SRC].server = SERVER_DOWN;
+	f[SRC].addresses[0].present = f[SRC].addresses[1].present = false;
+	in.server_bad = true;
+	n = checks_judge(&in, found);
+	ck_assert_int_eq(checks_error(found, n, names, &e), 0);
+	f[TGT].server = SERVER_DOWN;
+	n = checks_judge(&in, found);
+	ck_assert_int_eq(checks_error(found, n, names, &e), -EBUSY);
+}
+END_TEST
+
 /* Everything at once, with as many addresses as there may be: no overflow. */
 START_TEST(all_at_once)
 {
@@ -292,6 +360,9 @@ int main(void)
 	tcase_add_test(tc, away_from_trouble);
 	tcase_add_test(tc, fencing_of_manual);
 	tcase_add_test(tc, state_of_the_clients);
+	tcase_add_loop_test(tc, room_in_the_filesystem, 0, 4);
+	tcase_add_test(tc, split_brain_comes_first);
+	tcase_add_test(tc, a_bad_server_may_be_left);
 	tcase_add_loop_test(tc, each_alone, 0, sizeof(wrongs) / sizeof(wrongs[0]));
 	tcase_add_test(tc, all_at_once);
 	tcase_add_test(tc, the_last_finding_counts);

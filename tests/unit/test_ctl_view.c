@@ -180,6 +180,48 @@ START_TEST(status)
 }
 END_TEST
 
+static const char alarming_text[] =
+	"{\"node\":\"nas1\",\"peer\":{\"node\":\"nas2\"},\"groups\":[{\"name\":\"g\",\"state\":\"active\","
+	"\"owner\":\"nas1\",\"epoch\":4,\"peer_owner\":\"nas1\",\"peer_epoch\":3,\"split_brain\":true,\"resource\":\"r0\","
+	"\"local\":{\"valid\":true,\"drbd_role\":\"Primary\",\"drbd_disk\":\"UpToDate\",\"drbd_out_of_sync\":12582912,"
+	"\"drbd_alone_wall_us\":1795356067000000,\"mounted\":true,\"fs_readonly\":true,\"fs_size_bytes\":1073741824,"
+	"\"fs_free_bytes\":1048576,\"server_unanswered_ms\":4000,\"server_silent_ms\":0,\"addresses\":[{\"text\":"
+	"\"10.77.1.100/24\",\"ifname\":\"eth0\",\"present\":true,\"answered\":true,\"answered_mac\":\"02:00:00:00:00:09\"}]},"
+	"\"peer\":{\"valid\":true,\"drbd_role\":\"Secondary\",\"drbd_disk\":\"Diskless\",\"drbd_out_of_sync\":4096,"
+	"\"addresses\":[{\"text\":\"10.77.1.100/24\",\"ifname\":\"eth0\",\"answered\":true,\"answered_mac\":\"02:00:00:00:00:08\"}]}}]}";
+
+START_TEST(alarms)
+{
+	char *got = shown(view_status, &plain, alarming_text);
+
+	expect_part(got, "\n  SPLIT BRAIN  both copies of r0 were changed while they did not replicate; nothing resolves that by "
+			 "itself\n"
+			 "    nas1: Primary, disk UpToDate, 12.0 MiB changed here since 2026-11-22 14:01:07 UTC or before; its "
+			 "journal: owner nas1, epoch 4; MOUNTED HERE\n"
+			 "    nas2: Secondary, disk Diskless, 4.0 KiB changed here; its journal: owner nas1, epoch 3\n"
+			 "    to keep nas1's copy and lose the 4.0 KiB changed on nas2:\n"
+			 "      on nas2: drbdadm disconnect r0; drbdadm connect --discard-my-data r0\n"
+			 "      on nas1: drbdadm connect r0\n"
+			 "    to keep nas2's copy and lose the 12.0 MiB changed on nas1: (end the service there first: nasd(8), "
+			 "SPLIT BRAIN)\n"
+			 "      on nas1: drbdadm disconnect r0; drbdadm connect --discard-my-data r0\n"
+			 "      on nas2: drbdadm connect r0\n");
+	expect_part(got, "\n  READ-ONLY    nas1: ");
+	expect_part(got, "\n  nearly full  nas1: 1.0 MiB free in the filesystem");
+	expect_part(got, "\n  NO ANSWER    nas1: ganesha has not answered an NFS call for 4.00 s, but it does otherwise\n");
+	expect_part(got, "\n  STOLEN       10.77.1.100/24: another host, 02:00:00:00:00:09, answers for it on eth0: ");
+	expect_part(got, "\n  DISK         nas2: its own disk is Diskless; ");
+	/* the standby's own look at an address that the active has is no theft */
+	ck_assert_ptr_null(strstr(got, "another host, 02:00:00:00:00:08"));
+	free(got);
+	got = shown(view_status, &plain, status_text);
+	ck_assert_ptr_null(strstr(got, "SPLIT BRAIN"));
+	ck_assert_ptr_null(strstr(got, "NO ANSWER"));
+	ck_assert_ptr_null(strstr(got, "FULL"));
+	free(got);
+}
+END_TEST
+
 /* Whatever is missing or of another type: no crash. */
 START_TEST(poor_answers)
 {
@@ -250,6 +292,7 @@ int main(void)
 	tcase_add_test(tc, plan);
 	tcase_add_test(tc, history);
 	tcase_add_test(tc, status);
+	tcase_add_test(tc, alarms);
 	tcase_add_test(tc, poor_answers);
 	tcase_add_test(tc, verdicts);
 	suite_add_tcase(s, tc);

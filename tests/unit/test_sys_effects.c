@@ -201,16 +201,19 @@ static void add_both(void)
 	ck_assert_int_eq(net_addr_add(&a, &err), 0);
 }
 
-/* An established connection to the first address; returns the client's end. */
+/* An established connection to the first address, from another one: what comes
+ * from itself is no client's. Returns the client's end. */
 static int connect_client(void)
 {
 	struct sockaddr_in sin = { .sin_family = AF_INET, .sin_port = htons(22049) };
+	struct sockaddr_in from = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	int listener = socket(AF_INET, SOCK_STREAM, 0), s = socket(AF_INET, SOCK_STREAM, 0), peer;
 	char c;
 
 	inet_pton(AF_INET, "10.99.0.100", &sin.sin_addr);
 	ck_assert_int_eq(bind(listener, (struct sockaddr *)&sin, sizeof(sin)), 0);
 	ck_assert_int_eq(listen(listener, 1), 0);
+	ck_assert_int_eq(bind(s, (struct sockaddr *)&from, sizeof(from)), 0);
 	ck_assert_int_eq(connect(s, (struct sockaddr *)&sin, sizeof(sin)), 0);
 	peer = accept(listener, NULL, NULL);
 	ck_assert_int_eq(verify(STEP_CONFIRM), OUTCOME_FAILED);
