@@ -104,6 +104,9 @@ void clients_replica_close(struct clients_replica *r);
  */
 int clients_replica_apply(struct clients_replica *r, const struct msg_clients *m, struct err *err);
 
+/* As a FULL with this set, in memory: what was this node's own becomes the copy. */
+int clients_replica_take(struct clients_replica *r, const struct client_set *set, struct err *err);
+
 /*
  * Brings to the disk what was applied since: one write, whatever the number of
  * messages; they can be acknowledged when it returns 0. After an error the next

@@ -231,6 +231,16 @@ static int several(struct clients_replica *r, const struct msg_clients *m, struc
 	return ret < 0 ? err_set(err, ERR_INPUT, EPROTO, where, "a line is no entry") : 0;
 }
 
+int clients_replica_take(struct clients_replica *r, const struct client_set *set, struct err *err)
+{
+	full_begin(r);
+	if (client_set_copy(&r->pending, set) < 0) {
+		r->full = false;
+		return err_set(err, ERR_SYSTEM, ENOMEM, where, "no memory");
+	}
+	return full_end(r, err);
+}
+
 int clients_replica_apply(struct clients_replica *r, const struct msg_clients *m, struct err *err)
 {
 	switch (m->op) {

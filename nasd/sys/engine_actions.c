@@ -447,6 +447,8 @@ static void state_changed(struct egroup *g, const struct action *a)
 	f.epoch = v.epoch;
 	log_write(LOGP_NOTICE, &f, "state %s -> %s%s%s", group_state_name(a->u.state.old),
 		  group_state_name(a->u.state.now), a->u.state.reason[0] ? ": " : "", a->u.state.reason);
+	if (a->u.state.old == GS_SWITCHING && a->u.state.now == GS_STANDBY)
+		egroup_clients_handed_over(g);
 	if (a->u.state.now != GS_ACTIVE)
 		egroup_announce_stop(g);
 	else

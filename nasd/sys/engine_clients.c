@@ -451,6 +451,32 @@ void egroup_clients_message(struct egroup *g, const struct msg_clients *m)
 	apply_next(g);
 }
 
+static void commit_fn(void *arg)
+{
+	struct egroup *g = arg;
+	struct err err;
+
+	pthread_mutex_lock(&g->rep_lock);
+	if (clients_replica_commit(g->rep, &err) < 0)
+		log_warn("%s: the clients' records were not stored: %s", g->conf->name, err.msg);
+	pthread_mutex_unlock(&g->rep_lock);
+}
+
+/* Until the new active has told of its own: should it die before, they are the
+ * ones that may reclaim here. */
+void egroup_clients_handed_over(struct egroup *g)
+{
+	struct err err;
+	int ret;
+
+	pthread_mutex_lock(&g->rep_lock);
+	ret = clients_replica_take(g->rep, &g->current, &err);
+	atomic_store(&g->replicated, (unsigned)client_set_count(clients_replica_set(g->rep), CLIENT_RECORD));
+	pthread_mutex_unlock(&g->rep_lock);
+	if (ret < 0 || lane_submit(g->records_lane, commit_fn, NULL, g) < 0)
+		log_err("%s: the clients' records are not kept: no memory", g->conf->name);
+}
+
 int egroup_clients_choose(struct egroup *g, bool replica, struct err *err)
 {
 	struct client_set copy = { 0 };

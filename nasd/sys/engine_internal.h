@@ -223,6 +223,8 @@ void egroup_clients_active(struct egroup *g);     /* it serves from now on */
 void egroup_clients_sync(struct egroup *g);       /* ACT_SYNC_CLIENTS */
 void egroup_clients_message(struct egroup *g, const struct msg_clients *m);
 void egroup_clients_ack(struct egroup *g, uint64_t seq);
+/* This node has given the group away: its clients are the copy that it keeps for the new owner. */
+void egroup_clients_handed_over(struct egroup *g);
 /* Hands the replica to the effects, or nothing where the own database counts. Any thread. */
 int egroup_clients_choose(struct egroup *g, bool replica, struct err *err);
 

@@ -385,6 +385,28 @@ START_TEST(replica)
 }
 END_TEST
 
+/* A node that hands over keeps its own clients as the copy, and not the peer's of long ago. */
+START_TEST(replica_takes_own)
+{
+	struct clients_replica *r = open_replica();
+	struct client_set own = {0};
+	struct err err = {0};
+
+	apply(r, CLIENTS_ADD, record(A));
+	apply(r, CLIENTS_ADD, connection("10.1.1.1 700 10.1.1.100 2049"));
+	ck_assert_int_eq(client_set_put(&own, CLIENT_RECORD, B), 0);
+	ck_assert_int_eq(client_set_put(&own, CLIENT_RECORD, C), 0);
+	ck_assert_int_eq(clients_replica_take(r, &own, &err), 0);
+	ck_assert(client_set_equal(clients_replica_set(r), &own, CLIENT_RECORD));
+	ck_assert_int_eq(clients_replica_commit(r, &err), 0);
+	client_set_free(&own);
+	r = reopen(r, 2);
+	apply(r, CLIENTS_DEL, record(C)); /* the new owner's word counts from here */
+	r = reopen(r, 1);
+	clients_replica_close(r);
+}
+END_TEST
+
 START_TEST(replica_refuses)
 {
 	struct clients_replica *r = open_replica();
@@ -457,6 +479,7 @@ int main(void)
 	tcase_add_test(t, watch);
 	tcase_add_test(t, install_replaces);
 	tcase_add_test(t, replica);
+	tcase_add_test(t, replica_takes_own);
 	tcase_add_test(t, replica_refuses);
 	tcase_add_test(t, replica_torn);
 	suite_add_tcase(s, t);
