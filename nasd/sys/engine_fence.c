@@ -39,8 +39,8 @@ struct engine_fence {
 	enum fence_goal goal;
 	unsigned run;              /* counts the runs: tells late answers apart */
 	struct ctl_client *look;   /* waits for a LOOK */
-	struct fence_run last;     /* the last run for OFF; its plan is not to be used */
-	enum fence_goal last_goal;
+	struct fence_run last, looked; /* the last run for OFF, and LOOK; their plans are not to be used */
+	const struct fence_run *newest; /* of the two */
 	bool have_last;
 	int64_t last_wall;
 	struct question questions[QUESTIONS_MAX];
@@ -210,7 +210,7 @@ static json_t *looked_json(const struct engine_fence *f, bool *ready)
 	*ready = f->plan.n_devices > 0;
 	for (unsigned i = 0; i < f->plan.n_devices; i++) {
 		const struct fence_device *d = &f->plan.devices[i];
-		const struct fence_device_state *s = &f->last.state[i];
+		const struct fence_device_state *s = &f->looked.state[i];
 		bool ok = s->tried && s->said == FENCE_SAID_ON;
 
 		*ready = *ready && ok;
@@ -238,13 +238,17 @@ static void agent_done(void *data, struct fence_agent *a)
 	const struct fence_run *r = fence_agent_result(a);
 	struct fence_evidence ev;
 
-	f->last = *r;
-	f->last.plan = NULL;
-	f->last_goal = f->goal;
-	f->have_last = true;
-	f->last_wall = engine_wall_us();
 	memset(&ev, 0, sizeof(ev));
-	if (f->goal == FENCE_GOAL_OFF) {
+	if (f->goal == FENCE_GOAL_LOOK) {
+		f->looked = *r;
+		f->looked.plan = NULL;
+		f->newest = &f->looked;
+	} else {
+		f->last = *r;
+		f->last.plan = NULL;
+		f->newest = &f->last;
+		f->have_last = true;
+		f->last_wall = engine_wall_us();
 		fence_run_evidence(r, 0, "", &ev);
 		log_write(r->success ? LOGP_NOTICE : LOGP_WARNING, NULL, "fencing %s has %s: %s", f->plan.node,
 			  r->success ? "succeeded" : "failed", r->story);
@@ -460,16 +464,16 @@ static const char *phase_of(const struct engine *e)
 	for (size_t i = 0; i < e->n_groups; i++) {
 		group_look(e->groups[i].core, &v);
 		if (v.fence_wanted)
-			return f->have_last && f->last_goal == FENCE_GOAL_OFF && !f->last.success ? "failed" : "delay";
+			return f->have_last && !f->last.success && !f->last.cancelled ? "failed" : "delay";
 	}
-	if (!f->have_last || f->last_goal != FENCE_GOAL_OFF)
+	if (!f->have_last)
 		return "idle";
 	return f->last.cancelled ? "cancelled" : f->last.success ? "proven" : "failed";
 }
 
 static json_t *devices_json(const struct engine_fence *f)
 {
-	const struct fence_run *r = f->agent ? fence_agent_result(f->agent) : &f->last;
+	const struct fence_run *r = f->agent ? fence_agent_result(f->agent) : f->newest;
 	json_t *list = json_array();
 
 	for (unsigned i = 0; i < f->plan.n_devices; i++) {
@@ -528,6 +532,7 @@ int engine_fence_open(struct engine *e, struct err *err)
 		return err_set(err, ERR_SYSTEM, ENOMEM, "fence", "no memory");
 	e->fence = f;
 	f->e = e;
+	f->newest = &f->last;
 	snprintf(f->plan.node, sizeof(f->plan.node), "%s", peer_name(e));
 	ret = fence_plan_of(e->conf, 1 - e->spec.self, &f->plan, err);
 	if (ret < 0 && ret != -ENOENT)
