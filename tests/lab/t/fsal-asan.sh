@@ -75,7 +75,8 @@ address_off() { in_ns "$1" ip addr del $float/24 dev eth0; }
 
 # server.sh's configuration; of a standby: no export but the one that loads the module
 conf() { # NODE [standby]
-	server_conf "$1" "$fs" | sed 's/Server_Owner = .*;/Server_Owner = t; Server_Scope = t;/' |
+	server_conf "$1" "$fs" | sed 's/Server_Owner = .*;/Server_Owner = t; Server_Scope = t;/
+		s/^NASD {/& Record_Wait = 300; Reclaim_Wait = 3000;/' |
 		if [ -z "${2:-}" ]; then cat; else sed 's/Export_Id = 1/Export_Id = 65535/
 			s|Path = "[^"]*"; Pseudo = "/x"|Path = "/run"; Pseudo = "/.nasd"|; s/FSAL { Name = VFS; }//'; fi
 }
@@ -157,6 +158,9 @@ answers a "run $again" "export-add id=1 path=$work/a.conf" status
 is "the module is ready, and serves" "$(all_ok "$t_tmp/answers") $(field 2 ready)" "true true"
 address_on a
 
+"$t_dir/fsal-records.pl" "$work/a.sock" >"$t_tmp/records" 2>&1 &
+at_end "kill $!"
+
 # ---- the gate, the filesystem, the exports
 write_begin 2500
 items=()
@@ -178,6 +182,22 @@ for _ in {1..10}; do
 done
 check "no report so far" clean
 
+# ---- clients that come and go: their first answers held
+for _ in {1..10}; do
+	"$B/nfs41load" --server $float --path /x --clients 20 --opens 20 --name come >"$t_tmp/come.load" 2>&1 &
+	load=$!
+	wait_until 60 grep -q '^ev=ready' "$t_tmp/come.load" || die "the clients are not ready: $(tail -n 3 "$t_tmp/come.load")"
+	kill -TERM $load
+	wait $load
+	is "twenty new clients: nothing went wrong" "$(grep '"ev":"summary"' "$t_tmp/come.load" | jq -c '[.errors, .clean]')" "[0,true]"
+done
+answers a status
+is "of their answers those were held that should be" "$(field 0 records_heard) $(field 0 records_held)" "true 0"
+note "held: $(jq -c '{records_kept, records_alone, records_expired, record_us, record_longest_us}' "$t_tmp/answers")"
+is "each was told of once" "$(wc -l <"$t_tmp/records")" "$(jq '.records_kept + .records_alone + .records_expired' "$t_tmp/answers")"
+is "some got no word" "$(jq '.records_kept > 100 and .records_alone > 40 and .records_expired > 20' "$t_tmp/answers")" true
+check "no report so far" clean
+
 # ---- a crash: reclaimed, and grace ended by the last one
 load_begin 10 100
 kill -9 "$(cat "$work/a.pid")"
@@ -186,6 +206,20 @@ serve a a.conf
 check "grace ends with the last reclaim" wait_until 20 out_of_grace a
 sleep 1
 load_end "a crash"
+
+# ---- a crash, and one of two is dead
+load_begin 5 5
+"$B/nfs41load" --server $float --path /x --clients 1 --opens 1 --name dead >"$t_tmp/dead" 2>&1 &
+dead=$!
+wait_until 30 grep -q '^ev=ready' "$t_tmp/dead" || die "the client to die is not ready"
+kill -9 $dead
+kill -9 "$(cat "$work/a.pid")"
+sleep 0.2
+serve a a.conf
+# shellcheck disable=SC2317
+given_up() { answers a status && [ "$(field 0 in_grace) $(field 0 given_up_count)" = "false 1" ]; }
+check "grace ends without the dead one" wait_until 15 given_up
+load_end "a crash without one"
 kill -9 "$(cat "$work/a.pid")"
 sleep 0.2
 umount "$fs" || die "the filesystem is in use"
