@@ -117,7 +117,13 @@ static void let_io_go_on(struct group_core *g, int64_t now)
 
 	if (t->asked) {
 		tell_drbd(g, t->told, t->told_why);
+		t->frozen = false; /* or facts from now on will show it */
+		takeover_look(g);
 		t->resume_at = now + RESUME_WAIT_US;
+	} else if (!t->resuming && now >= t->resume_at && !t->resume_looked) {
+		t->resume_looked = true; /* a last look: it may have been lost anew since */
+		t->resume_at = now + FACTS_WAIT_US;
+		takeover_look(g);
 	} else if (!t->resuming && now >= t->resume_at) {
 		t->resuming = group_push(g, ACT_RESUME_IO) != NULL;
 	}
@@ -129,6 +135,7 @@ void held_settle(struct group_core *g, int64_t now)
 
 	if (!held_now(g)) {
 		t->frozen_at = 0;
+		t->resume_looked = false;
 		t->trouble[0] = '\0';
 		return;
 	}
@@ -218,7 +225,7 @@ void group_drbd_asks(struct group_core *g, int64_t now)
 
 void group_io_resumed(struct group_core *g, int64_t now, bool ok, const struct err *e)
 {
-	g->t.resuming = false;
+	g->t.resuming = g->t.resume_looked = false;
 	g->t.resume_at = now + RESUME_WAIT_US;
 	takeover_look(g);
 	if (ok)
@@ -236,6 +243,8 @@ void takeover_facts(struct group_core *g, int64_t now, const struct facts *f)
 	t->frozen = f->drbd_known && f->drbd_suspended && !held_replicating(f);
 	if (t->looked && t->run_at > now)
 		t->run_at = now;
+	if (t->resume_looked && t->resume_at > now)
+		t->resume_at = now;
 	if (f->drbd_known && !held_replicating(f)) {
 		t->alone = true;
 	} else if (held_replicating(f) && t->alone) {

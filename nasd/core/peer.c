@@ -83,6 +83,7 @@ static void hello(struct group_core *g, int64_t now, const struct msg_hello *h)
 
 	g->peer = *h;
 	g->peer_hello = true;
+	g->t.met = true;
 	if (h->serving)
 		g->t.claimed_us = now;
 	if (h->max_epoch > g->j.max_epoch)

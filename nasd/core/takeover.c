@@ -54,6 +54,8 @@ static const char *unfit(const struct group_core *g)
 
 	if (!g->cfg.takes_over)
 		return "trigger = manual: 'nasctl takeover' is an operator's to say";
+	if (!g->t.met)
+		return "not heard since nasd was started here: it may have got a newer epoch meanwhile";
 	if (g->t.life.node_answers)
 		return "its node answers: only its nasd is gone; start it there";
 	if (!f->valid || g->t.facts_at < g->t.silent_at || g->t.outdating)
@@ -376,7 +378,8 @@ int64_t takeover_next_tick(const struct group_core *g)
 		sooner(&at, t->witness_again);
 	if (waits)
 		sooner(&at, held_next_tick(g));
-	if (waits && t->need == NEED_NONE && held_copy_good(g) && t->copy_seen && !held_may_tell(g) && in_touch(g, t->frozen_at))
+	if (waits && t->need == NEED_NONE && held_copy_good(g) && t->copy_seen && !held_may_tell(g) &&
+	    in_touch(g, t->frozen_at))
 		sooner(&at, t->frozen_at + (g->peer_up ? AGREE_WAIT_US : LINK_WAIT_US));
 	return at;
 }

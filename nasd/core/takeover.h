@@ -19,6 +19,7 @@ enum fence_need {
 
 struct takeover {
 	struct peer_life life;
+	bool met;                  /* a HELLO since this nasd started */
 	int64_t silent_at;         /* noticed; 0: the peer is heard */
 	int64_t facts_at;          /* own facts were collected last */
 	int64_t claimed_us;        /* the peer's last word that it serves; -1: never */
@@ -47,6 +48,7 @@ struct takeover {
 	bool asked;                /* DRBD's handler waits */
 	bool frozen;               /* DRBD says so itself */
 	bool resuming;             /* ACT_RESUME_IO is out */
+	bool resume_looked;        /* facts were asked for before that */
 	int64_t resume_at;         /* tried (again) then */
 	int64_t frozen_at;         /* since; 0: not */
 	bool copy_seen;            /* own facts are from after that, or do not come */

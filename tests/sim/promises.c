@@ -72,8 +72,8 @@ static int newest_owner(const struct sim *s, uint64_t *epoch)
 /* Steps that take nothing from and give nothing to the other node. */
 static bool harmless(enum step_id step)
 {
-	return step == STEP_NONE || step == STEP_WARM || step == STEP_REWARM || step == STEP_PRESYNC || step == STEP_GATE || step == STEP_ANNOUNCE ||
-	       step == STEP_CONFIRM;
+	return step == STEP_NONE || step == STEP_WARM || step == STEP_REWARM || step == STEP_PRESYNC ||
+	       step == STEP_GATE || step == STEP_ANNOUNCE || step == STEP_CONFIRM;
 }
 
 static bool looks_at(enum step_id looked, enum step_id step)

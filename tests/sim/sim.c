@@ -156,7 +156,7 @@ void sim_start(struct sim *s, int node)
 	if (!n->core)
 		abort();
 	n->life++;
-	n->poisoned = n->behind = false;
+	n->poisoned = n->behind = n->met = false;
 	s->link.known_life[node] = 0;
 	sim_say(s, node, "nasd starts, boot %s, journal: epoch %llu of %d, phase %s %llu", cfg.boot_id,
 		(unsigned long long)j.epoch, j.owner, txn_phase_name(j.phase), (unsigned long long)j.txn_epoch);

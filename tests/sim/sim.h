@@ -157,6 +157,7 @@ struct sim_node {
 	struct liveness live;
 	char peer_boot[BOOT_ID_LEN];
 	bool silent, node_answers; /* as told */
+	bool met;                  /* its HELLO has come in this life */
 	int64_t beat_due, pulse_due; /* beat: of its clock */
 	uint64_t pulse_seq, heard_seq[SIM_NETS];
 	unsigned heard_life[SIM_NETS];

@@ -340,7 +340,8 @@ enum drbd_promoted drbd_promote(struct sim_drbd *d, struct prng *r, int64_t now,
 	if (e->asks_promotion)
 		return DRBD_ASKS;
 	if (e->connected) {
-		if (!d->reach || d->e[1 - node].primary || (e->disk != DISK_UPTODATE && e->peer_disk != DISK_UPTODATE))
+		if (drbd_held(d, node) || d->e[1 - node].primary ||
+		    (e->disk != DISK_UPTODATE && e->peer_disk != DISK_UPTODATE))
 			return DRBD_REFUSED;
 		become_primary(d, node);
 		return DRBD_PROMOTED;

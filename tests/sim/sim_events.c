@@ -178,6 +178,7 @@ static void message(struct sim *s, int node)
 	struct link_msg *lm = link_take(&s->link, 1 - node);
 
 	sim_say(s, node, "gets %s %llu", msg_type_name(lm->msg.type), (unsigned long long)lm->msg.epoch);
+	s->n[node].met = s->n[node].met || lm->msg.type == MSG_HELLO;
 	sim_heard_link(s, node);
 	group_message(s->n[node].core, sim_clock(s, node), &lm->msg);
 	free(lm);

@@ -97,8 +97,8 @@ int64_t link_due(const struct sim_link *l, int from)
 
 	if (!f->n)
 		return INT64_MAX;
-	if (l->connected && !l->up[to]) /* the other end is still saying hello */
-		return l->up_due[to] >= f->at[0]->due ? l->up_due[to] + 1 : f->at[0]->due;
+	if (l->connected && !l->up[to])
+		return INT64_MAX; /* the other end is still saying hello */
 	return f->at[0]->due;
 }
 
