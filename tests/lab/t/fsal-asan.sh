@@ -222,7 +222,7 @@ check "grace ends without the dead one" wait_until 15 given_up
 load_end "a crash without one"
 kill -9 "$(cat "$work/a.pid")"
 sleep 0.2
-umount "$fs" || die "the filesystem is in use"
+wait_until 5 umount "$fs" || die "the filesystem is in use"
 address_off a
 
 # ---- moves
