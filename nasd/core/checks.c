@@ -87,6 +87,11 @@ static void judge_pair(struct judge *j)
 		     "%s does not serve the group in full", in->node_names[in->source]);
 }
 
+static bool disk_is_gone(const struct facts *a)
+{
+	return !strcmp(a->drbd_disk, "Diskless") || !strcmp(a->drbd_disk, "Failed");
+}
+
 /* Silence is what both nodes see of a cut: who loses its peer must stop writing
  * until the other one cannot. */
 static void judge_fencing(struct judge *j, int node, const struct facts *a)
@@ -94,14 +99,11 @@ static void judge_fencing(struct judge *j, int node, const struct facts *a)
 	const char *policy = a->drbd_fencing[0] ? a->drbd_fencing : "not known";
 	struct finding *f = add(j, "drbd-fencing", node, "fencing %s", policy);
 
+	if (disk_is_gone(a) && !a->drbd_fencing[0])
+		return; /* it goes with the disk */
 	if (j->in->heartbeat && strcmp(a->drbd_fencing, "resource-and-stonith"))
 		fail(f, "set 'fencing resource-and-stonith' and the handler nasd-fence-peer in DRBD's configuration, then drbdadm adjust; or trigger = manual",
 		     "DRBD's fencing policy is %s: a node that loses its peer would write on while the other takes over", policy);
-}
-
-static bool disk_is_gone(const struct facts *a)
-{
-	return !strcmp(a->drbd_disk, "Diskless") || !strcmp(a->drbd_disk, "Failed");
 }
 
 static void judge_drbd(struct judge *j, int node, const struct facts *a, bool is_source)

@@ -169,7 +169,9 @@ enum outcome drbd_dev_ready(const struct conf_drbd *d, struct err *e)
 			   d->resource);
 		return OUTCOME_FAILED;
 	}
-	if (st.disk != DRBD_UPTODATE || st.peer_disk != DRBD_UPTODATE) {
+	/* a peer whose disk is gone is left for that very reason */
+	if (st.disk != DRBD_UPTODATE || (st.peer_disk != DRBD_UPTODATE && st.peer_disk != DRBD_DISKLESS &&
+					 st.peer_disk != DRBD_FAILED)) {
 		err_set(e, ERR_REFUSED, ENODATA, d->resource, "the disks are %s here and %s on the peer",
 			drbd_disk_name(st.disk), drbd_disk_name(st.peer_disk));
 		err_remedy(e, "let DRBD resync first: drbdadm status %s", d->resource);

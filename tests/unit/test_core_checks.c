@@ -158,6 +158,7 @@ START_TEST(away_from_trouble)
 	for (int k = 0; k < 2; k++) {
 		good();
 		PUT(f[SRC].drbd_disk, disks[k]);
+		PUT(f[SRC].drbd_fencing, ""); /* it goes with the disk */
 		f[SRC].addresses[0].link_up = false;
 		n = checks_judge(&in, found);
 		ck_assert_int_eq(checks_error(found, n, names, &e), 0);
