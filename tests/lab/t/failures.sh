@@ -19,6 +19,11 @@ round_begin() {
 	victim=$(active) heir=$(other "$victim")
 	epoch_before=$(epoch)
 	round_from=$(wall_us)
+	boots="$(boot_of nas1) $(boot_of nas2)"
+}
+boot_of() { on "$1" cat /proc/sys/kernel/random/boot_id; }
+boot_before() { # NODE
+	if [ "$1" = nas1 ]; then echo "${boots% *}"; else echo "${boots#* }"; fi
 }
 
 # Asks the heir alone: who asks a node that hangs waits for it.
@@ -35,8 +40,31 @@ revive() { # NODE
 	lab boot "$1" && sampler_on "$1" && wait_until "$HANG" is_ready
 }
 
-# A node that came back, or was never off.
-is_on() { lab status | grep -q "^$1  *ready"; }
+# All on their feet, by themselves or with their power button. For await.
+whole() {
+	local n
+	for n in $NODES; do
+		lab status | grep -q "^$n  *ready" || lab boot "$n" && sampler_runs "$n" || return 1
+	done
+	is_ready
+}
+sampler_runs() { # NODE
+	# shellcheck disable=SC2016
+	on "$1" sh -c 'kill -0 $(cat /run/sampler.pid)' 2>/dev/null || sampler_on "$1"
+}
+
+# Of a node that is on, since the round began: by the switch's log, and its boot id.
+what_became() { # NODE
+	local by
+	by=$(fenced_by "$1" "$round_from")
+	if [ -n "$by" ]; then
+		echo "fenced"
+	elif [ "$(boot_of "$1")" != "$(boot_before "$1")" ]; then
+		echo "reset"
+	else
+		echo "left alone"
+	fi
+}
 is_off() { lab status | grep -q "^$1  *off"; }
 
 # What the power switch did since the test began: "TIME-US VERB NODE STATE BY".
