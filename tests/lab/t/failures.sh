@@ -73,7 +73,7 @@ power_log() {
 }
 
 # By whom NODE was fenced since TIME-US; and how many nodes were that ran.
-fenced_by() { power_log "$2" | awk -v n="$1" '$3 == n && $2 == "off" && $5 != "lab" { print $5; exit }'; }
+fenced_by() { power_log "$2" | awk -v n="$1" '$3 == n && $2 == "off" && $5 != "lab" { print $5 }' | grep -m 1 .; }
 fences_of_living() { power_log | awk '$2 != "on" && $4 == "ready" && $5 != "lab"' | wc -l; }
 
 # Kept for table_of_parts: when it failed, when the switch was asked, the guest's gap.
