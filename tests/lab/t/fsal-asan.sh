@@ -94,6 +94,15 @@ serve() { # NODE CONFIGURATION
 	wait_until 30 ask "$1" status || die "no server on $1: $(tail -n 3 "$work/$1.log" "$work/$1.out"; reports)"
 }
 
+# With AddressSanitizer's memory to give back, an end takes a while.
+end_server() { # NODE
+	kill -9 "$(cat "$work/$1.pid")"
+	wait_until 20 ended "$(cat "$work/$1.pid")" || die "the server on $1 does not end"
+}
+
+# shellcheck disable=SC2317
+ended() { [ ! -e "/proc/$1" ] || grep -q '^State:.*Z' "/proc/$1/status"; }
+
 standby() { # NODE
 	rm -rf "$work/recovery-$1"
 	mkdir -p "$work/recovery-$1"
@@ -200,8 +209,7 @@ check "no report so far" clean
 
 # ---- a crash: reclaimed, and grace ended by the last one
 load_begin 10 100
-kill -9 "$(cat "$work/a.pid")"
-sleep 0.2
+end_server a
 serve a a.conf
 check "grace ends with the last reclaim" wait_until 20 out_of_grace a
 sleep 1
@@ -213,15 +221,13 @@ load_begin 5 5
 dead=$!
 wait_until 30 grep -q '^ev=ready' "$t_tmp/dead" || die "the client to die is not ready"
 kill -9 $dead
-kill -9 "$(cat "$work/a.pid")"
-sleep 0.2
+end_server a
 serve a a.conf
 # shellcheck disable=SC2317
 given_up() { answers a status && [ "$(field 0 in_grace) $(field 0 given_up_count)" = "false 1" ]; }
 check "grace ends without the dead one" wait_until 15 given_up
 load_end "a crash without one"
-kill -9 "$(cat "$work/a.pid")"
-sleep 0.2
+end_server a
 wait_until 5 umount "$fs" || die "the filesystem is in use"
 address_off a
 
@@ -239,14 +245,16 @@ together() {
 }
 
 move() { # FROM TO
+	local base
 	ask "$1" precopy >"$t_tmp/ahead" 2>"$work/copy"
 	ask "$1" "gate reopen_ms=30000" "drain timeout_ms=100" dump >"$t_tmp/gone" 2>"$work/state"
-	ask "$1" "dump-since base=$(jq .base "$t_tmp/ahead")" commit >>"$t_tmp/ahead" 2>"$work/changes"
+	base=$(jq .base "$t_tmp/ahead")
+	ask "$1" "dump-since base=$base" commit >>"$t_tmp/ahead" 2>"$work/changes"
 	[ "$(all_ok "$t_tmp/gone") $(all_ok "$t_tmp/ahead")" = "true true" ] || die "no dump on $1: $(cat "$t_tmp/gone" "$t_tmp/ahead")"
 	together | cmp -s - <(grep -v '^end' "$work/state") || fail "a copy and the changes since are not the whole" "$(cat "$t_tmp/ahead")"
 	leaks "$1"
 	address_off "$1"
-	kill -9 "$(cat "$work/$1.pid")"
+	end_server "$1"
 	wait_until 5 umount "$fs" || die "$1 does not let go of the filesystem"
 	ask "$2" "run echo 3 >/proc/sys/vm/drop_caches; $again" "export-add id=1 path=$work/$2.conf" "load $work/state" >"$t_tmp/come"
 	[ "$(all_ok "$t_tmp/come")" = true ] || die "no load on $2: $(cat "$t_tmp/come")"
