@@ -180,7 +180,7 @@ is "twenty gates, drains and dumps under writers" "$(jq -rs 'map(select(.resumed
 [ "$(all_ok "$t_tmp/answers")" = true ] || note "$(grep -v '"ok":true' "$t_tmp/answers")"
 answers a "gate reopen_ms=300"
 sleep 1
-answers a "gate reopen_ms=20000" "drain timeout_ms=200" "release path=$fs" "run umount $fs" "run $again" "restore path=$fs" thaw status
+answers a "gate reopen_ms=20000" "drain timeout_ms=2000" "release path=$fs" "run umount $fs" "run $again" "restore path=$fs" thaw status
 is "released, unmounted, mounted, restored" "$(all_ok "$t_tmp/answers") $(field 3 rc) $(field 4 rc)" "true 0 0"
 is "the gate that was left alone opened itself" "$(field 7 expired_count)" 1
 write_end "the gate"
