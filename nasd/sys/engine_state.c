@@ -31,6 +31,7 @@ enum {
 	PIECES_PER_TURN = 32,    /* of the loop, which has other things to do as well */
 	QUEUED_MAX = 512 * 1024, /* the link takes more, but not without end */
 	QUEUED_WAIT_US = 1000,
+	AT_ONCE_MAX = 64 * 1024, /* one turn */
 };
 
 /* ---- what is kept */
@@ -209,6 +210,19 @@ static char *with_head(char *text, size_t *len, enum state_text_kind kind, uint6
 	return whole;
 }
 
+/* The target has it before it hears of the commitment, which comes by the same link:
+ * its word is not waited for, and says only what it will do. */
+static bool sent_at_once(struct egroup *g)
+{
+	int ret;
+
+	if (g->sending == g->copy.text || g->sending_len > AT_ONCE_MAX || peer_link_queued(g->e->link) > 0)
+		return false;
+	ret = send_some(g);
+	gate_ends(g, ret == -ENOTCONN ? "the link to the target is down" : ret < 0 ? "it cannot be sent" : NULL, "; sent");
+	return true;
+}
+
 static void send_text(struct egroup *g, struct step_job *j, const char *text, size_t len, uint64_t patience_us)
 {
 	struct group_view v;
@@ -220,6 +234,8 @@ static void send_text(struct egroup *g, struct step_job *j, const char *text, si
 	g->sending = text;
 	g->sending_len = len;
 	g->sent_len = 0;
+	if (sent_at_once(g))
+		return;
 	sd_event_source_set_time(g->gate_timer, (uint64_t)g->handed_at + patience_us + (len >> 10) * ACK_PER_KIB_US);
 	sd_event_source_set_enabled(g->gate_timer, SD_EVENT_ONESHOT);
 	send_on(g);
@@ -276,6 +292,9 @@ void egroup_state_ack(struct egroup *g, const struct peer_msg *m)
 	char text[80];
 
 	group_look(g->core, &v);
+	if (!g->gate_job && !m->u.answer.ok && m->epoch == g->sending_epoch)
+		log_warn("%s: the target has not taken the clients' state, they will reclaim: %s", g->conf->name,
+			 m->u.answer.err.msg);
 	if (!g->gate_job || m->epoch != v.txn_epoch)
 		return;
 	snprintf(text, sizeof(text), "; handed over %.1f ms", (double)(engine_now_us() - g->handed_at) / 1e3);
