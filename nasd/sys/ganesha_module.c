@@ -351,7 +351,7 @@ int ganesha_gate(struct ganesha *g, int64_t reopen_us, int64_t drain_us, uint64_
 	if (ret == 0) {
 		out->held = a.u.dump.held;
 		out->drain_us = a.u.dump.drain_us;
-		out->dump_us -= out->drain_us;
+		out->dump_us -= out->drain_us < out->dump_us ? out->drain_us : out->dump_us;
 	} else {
 		fsal_client_close(c);
 	}
