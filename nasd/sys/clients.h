@@ -69,9 +69,9 @@ int clients_diff(const struct client_set *old, const struct client_set *now,
 int clients_read_database(const char *state_dir, const char *group, struct client_set *out,
 			  struct err *err);
 
-/* Brings a record that ganesha has just made to the disk. One that is gone again is
- * no error. */
-int clients_record_sync(const char *state_dir, const char *group, const char *record, struct err *err);
+/* Brings records that ganesha has just made to the disk. One that is gone again is no
+ * error. */
+int clients_records_sync(const char *state_dir, const char *group, const struct client_set *set, struct err *err);
 
 struct clients_watch;
 

@@ -228,21 +228,37 @@ int clients_tree_write(const char *path, const struct client_set *set, struct er
 	return 0;
 }
 
-int clients_tree_sync(const char *path, const char *record, struct err *err)
+/* The directories below top that a long name is spread over. */
+static int sync_long(int top, const char *record)
 {
-	size_t len = strlen(record);
+	size_t len = strlen(record), pos = 0;
 	char name[NAME_MAX + 1];
-	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), ret = 0, next;
+	int fd = dup(top), ret = 0;
 
-	for (size_t pos = 0; fd >= 0 && pos < len; pos += NAME_MAX, fd = next) {
-		if (fsync(fd) < 0)
-			ret = -errno;
+	for (int next; fd >= 0 && ret == 0 && len - pos > NAME_MAX; pos += NAME_MAX, fd = next) {
 		snprintf(name, sizeof(name), "%s", record + pos);
 		next = openat(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		close(fd);
+		if (next >= 0 && fsync(next) < 0)
+			ret = -errno;
 	}
 	if (fd >= 0)
 		close(fd);
+	return ret;
+}
+
+int clients_tree_sync(const char *path, const struct client_set *set, struct err *err)
+{
+	AUTO_CLOSE int top = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int ret = 0;
+
+	if (top < 0 && errno == ENOENT)
+		return 0;
+	if (top < 0 || fsync(top) < 0)
+		ret = -errno;
+	for (size_t i = 0; ret == 0 && i < set->n; i++)
+		if (set->entries[i]->kind == CLIENT_RECORD)
+			ret = sync_long(top, set->entries[i]->text);
 	return ret < 0 ? err_set(err, ERR_SYSTEM, -ret, where, "cannot sync %s", path) : 0;
 }
 

@@ -51,8 +51,8 @@ int clients_tree_read(const char *path, int inotify, struct client_set *out, str
 /* Adds the set's RECORDs to the tree, made when missing; fsynced. */
 int clients_tree_write(const char *path, const struct client_set *set, struct err *err);
 
-/* fsync of the directories that hold the record. One that is not there is no error. */
-int clients_tree_sync(const char *path, const char *record, struct err *err);
+/* fsync of the directories that hold the set's RECORDs. One that is not there is no error. */
+int clients_tree_sync(const char *path, const struct client_set *set, struct err *err);
 
 /* Removes all below path, not path itself. */
 int clients_tree_clear(const char *path, struct err *err);

@@ -129,12 +129,12 @@ int clients_watch_scan(struct clients_watch *w, struct client_set *out, struct e
 	return ret;
 }
 
-int clients_record_sync(const char *state_dir, const char *group, const char *record, struct err *err)
+int clients_records_sync(const char *state_dir, const char *group, const struct client_set *set, struct err *err)
 {
 	char path[PATH_MAX];
 	int ret = clients_db_path(state_dir, group, CLIENTS_DB_RECOV, path, sizeof(path), err);
 
-	return ret < 0 ? ret : clients_tree_sync(path, record, err);
+	return ret < 0 ? ret : clients_tree_sync(path, set, err);
 }
 
 /* ---- where the next grace reads them */

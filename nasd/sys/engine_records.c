@@ -29,7 +29,7 @@ enum {
 struct waiting {
 	uint64_t id;
 	uint64_t seq;          /* acknowledged: the peer has it; 0: there is no peer */
-	bool local;            /* this node's disk has it */
+	uint64_t sync;         /* done: this node's disk has it */
 };
 
 struct engine_records {
@@ -38,9 +38,11 @@ struct engine_records {
 	sd_event_source *io, *timer;
 	bool connecting, told_why;
 	uint64_t retry_us;
-	uint64_t connection;        /* counts them */
 	struct waiting *waiting;
 	size_t n;                   /* at most WAITING_MAX */
+	struct client_set unsynced; /* for the next sync, one for all */
+	bool syncing;
+	uint64_t syncs_begun, syncs_done;
 	struct client_set fresh;    /* named since the last look at the database began */
 	struct client_set kept;     /* what the peer has acknowledged */
 	uint64_t acked;
@@ -50,7 +52,6 @@ static void disconnect(struct engine_records *r)
 {
 	r->io = sd_event_source_unref(r->io);
 	fsal_client_close(&r->module);
-	r->connection++;
 	r->n = 0;
 }
 
@@ -75,7 +76,7 @@ static void answer_ready(struct engine_records *r)
 	for (size_t i = 0; i < r->n; i++) {
 		const struct waiting *w = &r->waiting[i];
 
-		if (w->local && w->seq <= r->acked)
+		if (w->sync <= r->syncs_done && w->seq <= r->acked)
 			answer(r, w->id, w->seq != 0);
 		else
 			r->waiting[left++] = *w;
@@ -83,22 +84,13 @@ static void answer_ready(struct engine_records *r)
 	r->n = left;
 }
 
-static struct waiting *find(struct engine_records *r, uint64_t id)
-{
-	for (size_t i = 0; i < r->n; i++)
-		if (r->waiting[i].id == id)
-			return &r->waiting[i];
-	return NULL;
-}
-
 /* ---- this node's disk */
 
 struct sync_job {
 	struct engine_records *r;
-	uint64_t id, connection;
+	struct client_set set;
 	int ret;
 	struct err err;
-	char text[CLIENT_ENTRY_MAX];
 };
 
 static void sync_fn(void *arg)
@@ -106,22 +98,43 @@ static void sync_fn(void *arg)
 	struct sync_job *j = arg;
 	struct egroup *g = j->r->g;
 
-	j->ret = clients_record_sync(g->e->spec.state_dir, g->conf->name, j->text, &j->err);
+	j->ret = clients_records_sync(g->e->spec.state_dir, g->conf->name, &j->set, &j->err);
 }
+
+static void sync_next(struct engine_records *r);
 
 static void sync_done(void *arg)
 {
 	struct sync_job *j = arg;
 	struct engine_records *r = j->r;
-	struct waiting *w = j->connection == r->connection ? find(r, j->id) : NULL;
 
 	if (j->ret < 0)
-		log_err("%s: the record of a new client is not safe on this node: %s", r->g->conf->name, j->err.msg);
-	if (w) {
-		w->local = true;
-		answer_ready(r);
-	}
+		log_err("%s: a new client's record is not safe on this node: %s", r->g->conf->name, j->err.msg);
+	client_set_free(&j->set);
 	free(j);
+	r->syncing = false;
+	r->syncs_done++;
+	answer_ready(r);
+	sync_next(r);
+}
+
+/* What comes while one runs goes with the next. */
+static void sync_next(struct engine_records *r)
+{
+	struct sync_job *j;
+
+	if (r->syncing || !r->unsynced.n || !(j = calloc(1, sizeof(*j))))
+		return;
+	j->r = r;
+	j->set = r->unsynced;
+	r->unsynced = (struct client_set){ 0 };
+	r->syncing = lane_submit(r->g->records_lane, sync_fn, sync_done, j) == 0;
+	if (r->syncing) {
+		r->syncs_begun++;
+	} else {
+		r->unsynced = j->set;
+		free(j);
+	}
 }
 
 /* ---- what the module says */
@@ -129,13 +142,16 @@ static void sync_done(void *arg)
 static void take(struct engine_records *r, const struct fsal_record *rec)
 {
 	struct egroup *g = r->g;
-	struct sync_job *j = r->n < WAITING_MAX ? calloc(1, sizeof(*j)) : NULL;
 	struct err e = { 0 };
 	uint64_t seq = 0;
 
-	if (client_text_check(CLIENT_RECORD, rec->name, &e) < 0 || !j) {
-		log_warn("%s: the record of a new client is passed over: %s", g->conf->name, j ? e.msg : "too many at once");
-		free(j);
+	if (r->n == WAITING_MAX)
+		err_set(&e, ERR_REFUSED, E2BIG, "records", "too many at once");
+	else if (client_text_check(CLIENT_RECORD, rec->name, &e) == 0 &&
+		 client_set_put(&r->unsynced, CLIENT_RECORD, rec->name) < 0)
+		err_set(&e, ERR_SYSTEM, ENOMEM, "records", "no memory");
+	if (e.cls != ERR_NONE) {
+		log_warn("%s: the record of a new client is passed over: %s", g->conf->name, e.msg);
 		answer(r, rec->id, false);
 		return;
 	}
@@ -143,15 +159,8 @@ static void take(struct engine_records *r, const struct fsal_record *rec)
 	if (egroup_clients_tell(g, rec->name, &seq) < 0)
 		log_warn("%s: a new client (%.60s) is known to this node only: the peer is not connected", g->conf->name,
 			 rec->name);
-	j->r = r;
-	j->id = rec->id;
-	j->connection = r->connection;
-	snprintf(j->text, sizeof(j->text), "%s", rec->name);
-	if (lane_submit(g->records_lane, sync_fn, sync_done, j) < 0) {
-		free(j);
-		return; /* the module's limit answers */
-	}
-	r->waiting[r->n++] = (struct waiting){ .id = rec->id, .seq = seq };
+	r->waiting[r->n++] = (struct waiting){ .id = rec->id, .seq = seq, .sync = r->syncs_begun + 1 };
+	sync_next(r);
 }
 
 static void take_lines(struct engine_records *r)
@@ -345,6 +354,7 @@ void egroup_records_close(struct egroup *g)
 		return;
 	disconnect(r);
 	sd_event_source_unref(r->timer);
+	client_set_free(&r->unsynced);
 	client_set_free(&r->fresh);
 	client_set_free(&r->kept);
 	free(r->waiting);
