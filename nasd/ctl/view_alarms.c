@@ -50,6 +50,12 @@ static void view_copy(FILE *out, const struct side *s)
 		js_true(s->facts, "mounted") ? "; MOUNTED HERE" : "");
 }
 
+/* Given up; else it tries to connect all along. */
+static bool alone(const struct side *s)
+{
+	return !strcmp(js_text(s->facts, "drbd_cstate"), "StandAlone");
+}
+
 /* What must be done to keep one copy, and what is lost then. */
 static void view_way(FILE *out, const char *resource, const struct side *keep, const struct side *lose)
 {
@@ -59,8 +65,10 @@ static void view_way(FILE *out, const char *resource, const struct side *keep, c
 	fprintf(out, "    to keep %s's copy and lose the %s changed on %s:%s\n", keep->node,
 		view_bytes(js_int(lose->facts, "drbd_out_of_sync"), bytes), lose->node,
 		serves ? " (end the service there first: nasd(8), SPLIT BRAIN)" : "");
-	fprintf(out, "      on %s: drbdadm disconnect %s; drbdadm connect --discard-my-data %s\n", lose->node, resource, resource);
-	fprintf(out, "      on %s: drbdadm connect %s\n", keep->node, resource);
+	fprintf(out, "      on %s: %s%s%sdrbdadm connect --discard-my-data %s\n", lose->node, alone(lose) ? "" : "drbdadm disconnect ",
+		alone(lose) ? "" : resource, alone(lose) ? "" : "; ", resource);
+	if (alone(keep))
+		fprintf(out, "      on %s: drbdadm connect %s\n", keep->node, resource);
 }
 
 static void view_split(FILE *out, const struct view *v, const struct side *a, const struct side *b, const char *resource)

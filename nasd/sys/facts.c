@@ -75,7 +75,8 @@ static void collect_filesystem(struct effects *fx, struct facts *out)
 	out->mounted = st.mounted;
 	out->mount_dir_busy = st.point_busy;
 	out->device_mounted_elsewhere = st.elsewhere || st.covered;
-	out->fs_readonly = st.readonly;
+	/* what waits for DRBD has no answer */
+	out->fs_readonly = st.readonly || (!out->drbd_suspended && filesystem_broken(&fx->fs, &st));
 	if (st.mounted)
 		filesystem_room(&fx->fs, &out->fs_size_bytes, &out->fs_free_bytes);
 }

@@ -14,6 +14,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/sysmacros.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -58,7 +59,9 @@ static void look_at_mount(const struct filesystem *fs, const struct mountinfo *m
 			snprintf(out->busy_source, sizeof(out->busy_source), "%.250s", mi->source);
 		if (out->mounted)
 			out->readonly = mountinfo_has_option(mi->options, "ro") ||
-					mountinfo_has_option(mi->super, "ro");
+					mountinfo_has_option(mi->super, "ro") ||
+					mountinfo_has_option(mi->super, "emergency_ro") ||
+					mountinfo_has_option(mi->super, "shutdown");
 	}
 	if (ours && (strcmp(mi->point, fs->point) != 0 || !whole)) {
 		out->elsewhere = true;
@@ -353,6 +356,43 @@ bool filesystem_parse_dirty(const char *text, uint64_t *bytes)
 		return false;
 	*bytes = dirty + writeback;
 	return true;
+}
+
+/* /sys/dev/block/MAJOR:MINOR is a link to .../NAME. */
+static unsigned long ext4_errors(dev_t dev)
+{
+	char path[300], target[FS_WHERE_MAX], text[24] = "";
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u", major(dev), minor(dev));
+	n = readlink(path, target, sizeof(target) - 1);
+	if (n <= 0)
+		return 0;
+	target[n] = '\0';
+	snprintf(path, sizeof(path), "/sys/fs/ext4/%.200s/errors_count", strrchr(target, '/') ? strrchr(target, '/') + 1 : target);
+	{
+		AUTO_STREAM FILE *f = fopen(path, "re");
+
+		if (!f || !fgets(text, sizeof(text), f))
+			return 0;
+	}
+	return strtoul(text, NULL, 10);
+}
+
+bool filesystem_broken(const struct filesystem *fs, const struct filesystem_state *st)
+{
+	struct stat root;
+
+	if (!st->mounted)
+		return false;
+	if (stat(fs->point, &root) < 0 && (errno == EIO || errno == ESHUTDOWN))
+		return true;
+	if (!strcmp(fs->type, "ext4") && ext4_errors(st->dev)) {
+		AUTO_CLOSE int fd = open(fs->point, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+
+		return fd < 0 && (errno == EROFS || errno == EIO || errno == ESHUTDOWN);
+	}
+	return false;
 }
 
 void filesystem_room(const struct filesystem *fs, uint64_t *size, uint64_t *unused)

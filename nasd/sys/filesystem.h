@@ -74,6 +74,14 @@ void filesystem_shed(const struct filesystem *fs, int pid);
 /* syncfs(2) of the mounted filesystem; refused when it is not mounted. */
 int filesystem_sync(const struct filesystem *fs, struct err *e);
 
+/*
+ * Whether an error has ended all writing to the mounted filesystem, also where the
+ * mount options still say rw (ext4 since Linux 6.12 and its stable relatives, xfs
+ * that has shut down). Tries a write, which may block, only where the kernel has
+ * counted errors.
+ */
+bool filesystem_broken(const struct filesystem *fs, const struct filesystem_state *st);
+
 /* Size and what is free of the mounted filesystem, bytes; untouched on error. */
 void filesystem_room(const struct filesystem *fs, uint64_t *size, uint64_t *unused);
 

@@ -183,7 +183,7 @@ END_TEST
 static const char alarming_text[] =
 	"{\"node\":\"nas1\",\"peer\":{\"node\":\"nas2\"},\"groups\":[{\"name\":\"g\",\"state\":\"active\","
 	"\"owner\":\"nas1\",\"epoch\":4,\"peer_owner\":\"nas1\",\"peer_epoch\":3,\"split_brain\":true,\"resource\":\"r0\","
-	"\"local\":{\"valid\":true,\"drbd_role\":\"Primary\",\"drbd_disk\":\"UpToDate\",\"drbd_out_of_sync\":12582912,"
+	"\"local\":{\"valid\":true,\"drbd_cstate\":\"StandAlone\",\"drbd_role\":\"Primary\",\"drbd_disk\":\"UpToDate\",\"drbd_out_of_sync\":12582912,"
 	"\"drbd_alone_wall_us\":1795356067000000,\"mounted\":true,\"fs_readonly\":true,\"fs_size_bytes\":1073741824,"
 	"\"fs_free_bytes\":1048576,\"server_unanswered_ms\":4000,\"server_silent_ms\":0,\"addresses\":[{\"text\":"
 	"\"10.77.1.100/24\",\"ifname\":\"eth0\",\"present\":true,\"answered\":true,\"answered_mac\":\"02:00:00:00:00:09\"}]},"
@@ -204,8 +204,7 @@ START_TEST(alarms)
 			 "      on nas1: drbdadm connect r0\n"
 			 "    to keep nas2's copy and lose the 12.0 MiB changed on nas1: (end the service there first: nasd(8), "
 			 "SPLIT BRAIN)\n"
-			 "      on nas1: drbdadm disconnect r0; drbdadm connect --discard-my-data r0\n"
-			 "      on nas2: drbdadm connect r0\n");
+			 "      on nas1: drbdadm connect --discard-my-data r0\n");
 	expect_part(got, "\n  READ-ONLY    nas1: ");
 	expect_part(got, "\n  nearly full  nas1: 1.0 MiB free in the filesystem");
 	expect_part(got, "\n  NO ANSWER    nas1: ganesha has not answered an NFS call for 4.00 s, but it does otherwise\n");
