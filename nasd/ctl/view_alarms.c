@@ -53,7 +53,9 @@ static void view_copy(FILE *out, const struct side *s)
 /* Given up; else it tries to connect all along. */
 static bool alone(const struct side *s)
 {
-	return !strcmp(js_text(s->facts, "drbd_cstate"), "StandAlone");
+	const char *cstate = js_text(s->facts, "drbd_cstate");
+
+	return !strcmp(cstate, "StandAlone") || !strcmp(cstate, "Disconnecting");
 }
 
 /* What must be done to keep one copy, and what is lost then. */

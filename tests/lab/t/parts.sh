@@ -255,7 +255,7 @@ split_make() {
 
 split_told() {
 	await 30 "split brain: nasctl status of both says so" both_alone || return 1
-	ctl "$victim" status | sed -n '/SPLIT BRAIN/,/drbdadm connect r0$/p; /to keep/,/drbdadm connect r0$/p' | awk '!seen[$0]++' >"$t_tmp/split"
+	ctl "$victim" status | sed -n '/SPLIT BRAIN/,/(here)/{/(here)/!p}' >"$t_tmp/split"
 	sed 's/^/      /' "$t_tmp/split"
 	check "split brain: both ways are named" test "$(grep -c 'discard-my-data' "$t_tmp/split")" = 2
 	check "split brain: is in nasctl check" check_says "$victim" 'SPLIT BRAIN'
