@@ -112,7 +112,7 @@ demo:
 	@tests/demo
 
 # ---- longer runs
-.PHONY: bench fuzz asan clang soak mutations
+.PHONY: bench fuzz asan clang soak soak-sim mutations
 bench: all fsal
 	@tests/install-deps all
 	@tests/bench/run
@@ -126,6 +126,9 @@ soak: all fsal
 	@tests/lab/t/run
 	@tests/lab/t/fsal-gate.sh
 	@tests/lab/t/fsal-move.sh
+# storms of the simulated pair, without end: the first failure ends it
+soak-sim: $(B)/unit/test_core_storm
+	@SEEDS=0 FROM=$$(date +%s)000000 $(B)/unit/test_core_storm
 mutations:
 	@tests/sim/mutations.sh
 asan:
@@ -143,6 +146,7 @@ help:
 	@echo 'make lab        boot the lab with nasd and leave it running'
 	@echo 'make bench      switchovers against the floor and a script; what the module costs; growth'
 	@echo 'make soak       the long form of the lab tests'
+	@echo 'make soak-sim   the simulated pair, without end'
 	@echo 'make mutations  does the simulated pair notice a broken core?'
 	@echo 'make fsal       the ganesha module (demo, test, bench and soak build it too)'
 	@echo 'make fuzz       each parser, SECONDS_EACH=60'

@@ -405,7 +405,7 @@ int drbd_outdate(unsigned minor, unsigned timeout_ms, struct err *e)
 		return ret;
 	seen = drbd_query(minor, &st, ret ? NULL : e);
 	if (seen < 0)
-		return ret ? ret : seen;
+		return seen; /* it may be Primary */
 	change_where(&c, where, sizeof(where));
 	if (st.role == DRBD_PRIMARY) {
 		err_set(e, ERR_REFUSED, EBUSY, where, "%s is Primary here", st.resource);

@@ -64,7 +64,8 @@ bool held_may_tell(const struct group_core *g)
 /* DRBD asks because of a promotion here; else it was connected until just now. */
 static bool promotes(const struct group_core *g)
 {
-	return g->state == GS_ACTIVATING && (!g->prog.steps || g->prog.steps[g->prog.index] == STEP_DRBD_PRIMARY);
+	return g->state == GS_ACTIVATING && strcmp(g->facts[g->cfg.self].drbd_role, "Primary") != 0 &&
+	       (!g->prog.steps || g->prog.steps[g->prog.index] == STEP_DRBD_PRIMARY);
 }
 
 /*
@@ -217,6 +218,8 @@ void group_drbd_asks(struct group_core *g, int64_t now)
 {
 	if (!promotes(g))
 		g->t.linked_us = now;
+	else if (g->t.told == FENCE_PEER_OUTDATED)
+		g->t.told = FENCE_PEER_NO_PROOF; /* it costs little to ask the peer once more */
 	g->t.alone = true;
 	g->t.asked = true;
 	takeover_look(g);

@@ -202,8 +202,14 @@ static enum outcome outcome_of(int ret, const struct err *e)
 enum outcome effects_outdate(struct effects *fx, struct err *e)
 {
 	struct err own = { 0 };
+	int ret = drbd_outdate(fx->group->drbd.minor, drbd_patience_ms(fx), e ? e : &own);
 
-	return outcome_of(drbd_outdate(fx->group->drbd.minor, drbd_patience_ms(fx), e ? e : &own), e ? e : &own);
+	/* worse than outdated, as when a resync was cut short: no more can be asked of it */
+	if (ret == -ENODATA) {
+		err_clear(e ? e : &own);
+		return OUTCOME_DONE;
+	}
+	return outcome_of(ret, e ? e : &own);
 }
 
 enum outcome effects_resume_io(struct effects *fx, struct err *e)

@@ -5,10 +5,8 @@
 
 enum { REST_US = 4000000, COME_UP_US = 20000000, ACTS_MIN = 4, ACTS_MAX = 16 };
 
-struct sim *scene_pair(uint64_t seed, int owner)
+static struct sim *come_up(struct sim *s, int owner)
 {
-	struct sim *s = sim_new(seed);
-
 	if (owner != NODE_NONE)
 		sim_own(s, owner, 1);
 	sim_start(s, 0);
@@ -19,6 +17,19 @@ struct sim *scene_pair(uint64_t seed, int owner)
 	if (owner != NODE_NONE && sim_active(s) != owner)
 		sim_broken(s, "the pair does not come up");
 	return s;
+}
+
+struct sim *scene_pair(uint64_t seed, int owner)
+{
+	return come_up(sim_new(seed), owner);
+}
+
+struct sim *scene_fencing_pair(uint64_t seed, int owner)
+{
+	struct sim *s = sim_new(seed);
+
+	sim_heartbeats(s);
+	return come_up(s, owner);
 }
 
 /* ---- the random schedule */

@@ -7,6 +7,8 @@
 
 /* Both nodes up and at rest; owner active (NODE_NONE: nobody owns the group). */
 struct sim *scene_pair(uint64_t seed, int owner);
+/* The same with trigger = heartbeat. */
+struct sim *scene_fencing_pair(uint64_t seed, int owner);
 
 /* What a random schedule has done, summed over many. */
 struct scene_tally {

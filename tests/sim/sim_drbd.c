@@ -432,11 +432,11 @@ bool drbd_mark_outdated(struct sim_drbd *d, int node, const char **why)
 {
 	struct drbd_end *e = &d->e[node];
 
-	*why = e->primary ? "it is Primary" : e->connected ? "it is connected" :
-	       e->disk < DISK_OUTDATED ? "its disk is worse than outdated" : NULL;
+	*why = e->primary ? "it is Primary" : e->connected ? "it is connected" : NULL;
 	if (*why)
 		return false;
-	e->disk = DISK_OUTDATED;
+	if (e->disk > DISK_OUTDATED)
+		e->disk = DISK_OUTDATED;
 	return true;
 }
 

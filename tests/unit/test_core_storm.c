@@ -10,8 +10,9 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-enum { SEEDS = 10000, SEEDS_TIMEOUT_S = 1000000000 };
+enum { SEEDS = 20000, SEEDS_TIMEOUT_S = 1000000000 };
 
 static unsigned long from_env(const char *name, unsigned long otherwise)
 {
@@ -30,6 +31,41 @@ static unsigned one(uint64_t seed, struct scene_tally *t)
 	sim_free(s);
 	return !ok;
 }
+
+/* Words are seeds; a # takes the rest of the line away. */
+static unsigned from_file(FILE *f, struct scene_tally *t)
+{
+	unsigned n = 0, failed = 0;
+	char line[300];
+
+	while (fgets(line, sizeof(line), f)) {
+		char *save = NULL;
+
+		line[strcspn(line, "#")] = '\0';
+		for (char *w = strtok_r(line, " \t\n", &save); w; w = strtok_r(NULL, " \t\n", &save), n++)
+			failed += one(strtoull(w, NULL, 10), t);
+	}
+	ck_assert_uint_gt(n, 0);
+	return failed;
+}
+
+START_TEST(kept_seeds)
+{
+	struct scene_tally t = { 0 };
+	FILE *f = fopen("tests/sim/seeds", "r");
+	unsigned failed;
+
+	if (getenv("SEED")) {
+		if (f)
+			fclose(f);
+		return;
+	}
+	ck_assert_msg(f, "tests/sim/seeds: run this program in the top folder");
+	failed = from_file(f, &t);
+	fclose(f);
+	ck_assert_msg(!failed, "%u of the seeds in tests/sim/seeds fail again", failed);
+}
+END_TEST
 
 START_TEST(storms)
 {
@@ -60,6 +96,7 @@ int main(void)
 	TCase *tc = core_case(suite, "seeds");
 
 	tcase_set_timeout(tc, SEEDS_TIMEOUT_S);
+	tcase_add_test(tc, kept_seeds);
 	tcase_add_test(tc, storms);
 	return core_suite_run(suite);
 }
