@@ -241,9 +241,12 @@ void group_io_resumed(struct group_core *g, int64_t now, bool ok, const struct e
 void takeover_facts(struct group_core *g, int64_t now, const struct facts *f)
 {
 	struct takeover *t = &g->t;
+	bool frozen = f->drbd_known && f->drbd_suspended && !held_replicating(f);
 
 	t->facts_at = now;
-	t->frozen = f->drbd_known && f->drbd_suspended && !held_replicating(f);
+	if (frozen && !t->frozen && !t->asked)
+		t->linked_us = now; /* it freezes when it loses a peer: however briefly, there was one */
+	t->frozen = frozen;
 	if (t->looked && t->run_at > now)
 		t->run_at = now;
 	if (t->resume_looked && t->resume_at > now)

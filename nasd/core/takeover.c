@@ -81,9 +81,16 @@ static bool stands_by_for_peer(const struct group_core *g)
 	       !g->peer_up;
 }
 
+/* From when on the peer has had its time to agree: a peer that is heard again, and
+ * a link that has just come or gone, are given all of it anew. */
+static int64_t held_since(const struct group_core *g)
+{
+	return g->t.frozen_at > g->t.touch_at ? g->t.frozen_at : g->t.touch_at;
+}
+
 static enum fence_need need_now(const struct group_core *g, int64_t now)
 {
-	int64_t held = g->t.frozen_at ? now - g->t.frozen_at : 0;
+	int64_t held = g->t.frozen_at ? now - held_since(g) : 0;
 
 	if (g->t.silent_at && stands_by_for_peer(g) && !unfit(g))
 		return NEED_TAKEOVER;
@@ -348,8 +355,14 @@ static void say(struct group_core *g, int64_t now)
 
 void takeover_think(struct group_core *g, int64_t now)
 {
+	struct takeover *t = &g->t;
 	enum fence_need need;
 
+	if (t->linked != g->peer_up || t->heard != !t->silent_at) {
+		t->linked = g->peer_up;
+		t->heard = !t->silent_at;
+		t->touch_at = now;
+	}
 	held_settle(g, now);
 	ask_witness(g, now);
 	need = need_now(g, now);
@@ -380,7 +393,7 @@ int64_t takeover_next_tick(const struct group_core *g)
 		sooner(&at, held_next_tick(g));
 	if (waits && t->need == NEED_NONE && held_copy_good(g) && t->copy_seen && !held_may_tell(g) &&
 	    in_touch(g, t->frozen_at))
-		sooner(&at, t->frozen_at + (g->peer_up ? AGREE_WAIT_US : LINK_WAIT_US));
+		sooner(&at, held_since(g) + (g->peer_up ? AGREE_WAIT_US : LINK_WAIT_US));
 	return at;
 }
 

@@ -51,6 +51,8 @@ struct takeover {
 	bool resume_looked;        /* facts were asked for before that */
 	int64_t resume_at;         /* tried (again) then */
 	int64_t frozen_at;         /* since; 0: not */
+	bool linked, heard;        /* as of the last thought: the link, the peer */
+	int64_t touch_at;          /* when either of them changed last */
 	bool copy_seen;            /* own facts are from after that, or do not come */
 	int64_t outdate_at;        /* the peer is asked (again) then */
 	bool outdating;            /* ACT_OUTDATE is out, for the peer's question */

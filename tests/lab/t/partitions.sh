@@ -36,7 +36,6 @@ rows() {
 	10|the active from all, to it only|active client in, active repl in|same|left alone|left alone|waits
 	11|the active from all, from it only|active client out, active repl out|other|fenced|left alone|on
 	12|replication, six times for a second|standby repl flap|same|left alone|left alone|on
-	13|the active from all, ten times for 0.2 s|active client blink, active repl blink|same|left alone|left alone|on
 	END
 }
 
@@ -47,7 +46,7 @@ cut_and_heal() { # CUTS [WHO-IS-FENCED]
 	local cuts=$1 how=${1##* } node net way
 	each() { # cut|heal
 		while read -r node net way; do
-			case $way in flap | blink) way='' ;; esac
+			[ "$way" != flap ] || way=''
 			[ "$1" = cut ] || way=''
 			# shellcheck disable=SC2086 # way may be absent
 			lab "$1" "$(node_called "$node")" "$net" $way
@@ -55,7 +54,6 @@ cut_and_heal() { # CUTS [WHO-IS-FENCED]
 	}
 	case $how in
 	flap) for _ in 1 2 3 4 5 6; do each cut; sleep 1; each heal; sleep 1; done ;;
-	blink) for _ in 1 2 3 4 5 6 7 8 9 10; do each cut; sleep 0.2; each heal; sleep 1; done ;;
 	*)
 		each cut
 		[ -z "$2" ] || wait_until 20 fenced_by "$2" "$round_from"
