@@ -101,7 +101,7 @@ end_server() { # NODE
 }
 
 # shellcheck disable=SC2317
-ended() { [ ! -e "/proc/$1" ] || grep -q '^State:.*Z' "/proc/$1/status"; }
+ended() { [ ! -e "/proc/$1" ] || { grep -q '^State:.*Z' "/proc/$1/status" && [ "$(find "/proc/$1/task" -mindepth 1 -maxdepth 1 | wc -l)" -le 1 ]; }; }
 
 standby() { # NODE
 	rm -rf "$work/recovery-$1"
