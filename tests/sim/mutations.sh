@@ -5,14 +5,14 @@
 # whose pattern no longer matches is an error: bring it up to date.
 #
 #   tests/sim/mutations.sh [NAME...]     all, or those named
-#   MUTATION_SEEDS=n                     random schedules per mutation (2000)
+#   MUTATION_SEEDS=n                     random schedules and storms per mutation (2000)
 set -u
 cd "$(dirname "$0")/../.." || exit 2
 B=${B:-build}/mutations
 CC=${CC:-gcc}
-FLAGS=(-D_GNU_SOURCE -std=c11 -O1 -w -Inasd/base -Itests/sim -Itests/unit)
-TESTS=(table moves past journal crash random)
-export CORE_SEEDS=${MUTATION_SEEDS:-2000}
+FLAGS=(-D_GNU_SOURCE -std=c11 -O1 -w -Inasd/base -Ifence -Itests/sim -Itests/unit)
+TESTS=(table moves past journal crash takeover random storm)
+export CORE_SEEDS=${MUTATION_SEEDS:-2000} SEEDS=${MUTATION_SEEDS:-2000}
 
 # name | file | sed program | what it breaks
 read -r -d '' LIST <<'EOF'
@@ -62,7 +62,25 @@ summary-forgets|journal.c|s/if (s->max_epoch > s->epoch)/if (false)/|compaction 
 summary-boot|journal.c|s/memcpy(r->boot_id, s->owner_boot/memset(r->boot_id, 0/;s/memset(r->boot_id, 0, sizeof(r->boot_id));/r->boot_id[0] = 0;/|compaction forgets the boot
 endless-freeze|source.c|s/if (now - g->freeze_began > g->cfg.freeze_us) {/if (false) {/;s/SRC_RELEASE, g->cfg.freeze_us)/SRC_RELEASE, 0)/|the freeze has no limit
 patient|program.c|/^static void overdue/,/^}/s/if (g->state == GS_SWITCHING)/if (false)/|an overdue step is not rolled back
-blind-monitor|group.c|s/if (g->state == GS_ACTIVE && f->server == SERVER_DOWN)/if (false)/|a dead server is not noticed
+blind-monitor|server.c|s/if (f->server == SERVER_DOWN) {/if (false) {/|a dead server is not noticed
+to-no-proof|takeover.c|s/^\tproof = fence_book_proof(&t->book, &v);/\tstatic struct fence_evidence none;\n&\n\tif (!proof)\n\t\tproof = \&none;/|silence is taken for proof
+to-same-epoch|takeover.c|s/^\tuint64_t epoch = group_new_epoch(g);$/\tuint64_t epoch = g->j.epoch;/|taken over without a new epoch
+to-stale-copy|takeover.c|s/if (strcmp(f->drbd_disk, "UpToDate") != 0)/if (false)/|taken over with a copy that is not the newest (DRBD refuses it: not caught yet)
+to-no-look|takeover.c|s/if (!f->valid .. g->t.facts_at < g->t.silent_at .. g->t.outdating)/if (false)/|facts from before the silence decide
+to-unmet|takeover.c|s/if (!g->t.met)/if (false)/|taken over before the other was met
+to-cut-off|takeover.c|s/if (!in_touch(g, g->t.silent_at))/if (false)/|a node that is cut off from the clients fences
+to-no-last-look|takeover.c|s/if (need == NEED_IO && !t->looked)/if (false)/|a peer that DRBD is connected to again is switched off
+to-never-retries|takeover.c|s/t->run_at = now + g->cfg.fence_retry_us;/;/|a fence run that failed is not tried again
+to-no-call-off|takeover.c|/^static void call_off/,/^}/s/if (t->need == NEED_NONE)/if (true)/|a run goes on though the peer is heard
+held-untold|held.c|s/^\tif (g->j.owner != g->cfg.self)$/&/;/^static void let_io_go_on/,/^}/s/if (t->asked) {/if (false) {/|DRBD's question is not answered
+held-fenced-unproven|held.c|s/|| t->told_at <= t->linked_us)/|| false)/|what was known before DRBD's last connection is told again
+held-keeps-told|held.c|s/return t->told == FENCE_PEER_OUTDATED ||.*/return true;/|told though the peer was heard since
+held-any-copy|held.c|/^bool held_copy_good/,/^}/s/return known && .*/return true;/|promoted on a copy that may be the older one
+held-open|held.c|s/if (held_replicating(f) && t->asked)/if (false)/|the question stays open when DRBD is connected again
+held-old-agreement|held.c|s/if (!t->asked && t->told_at < t->frozen_at)/if (false)/|the agreement about an earlier loss is used
+held-serving-outdates|held.c|s/if (g->state != GS_STANDBY .. g->j.owner != group_peer_index(g))/if (false)/;s/else if (group_may_serve(g))/else if (false)/|outdated while serving is agreed to
+held-not-outdated|held.c|s/^\t\t\tg->t.outdating = group_push(g, ACT_OUTDATE) != NULL;/\t\t\tgroup_send_err(g, MSG_OUTDATED, m->epoch, NULL);/|agreed without marking the copy
+held-disconnected|held.c|s/g->t.linked_us = now;$/;/|a new loss is not told from an old one
 said-once|group.c|s/if (g->state == GS_STANDBY && group_may_serve(g) != g->said_serving)/if (false)/|a standby that is free now does not say so
 EOF
 
@@ -81,7 +99,7 @@ build() { # all tests against the mutated core
 		o+=("${f%.c}.o")
 	done
 	for f in "${TESTS[@]}"; do
-		$CC "$B/obj/test_core_$f.o" "${o[@]}" "$B"/obj/sim/*.o "$B"/obj/base/*.o -o "$B/$f" -lm "${CHECK_LIBS[@]}" || return 1
+		$CC "$B/obj/test_core_$f.o" "${o[@]}" "$B"/obj/sim/*.o "$B"/obj/base/*.o "$B"/obj/fence/*.o -o "$B/$f" -lm "${CHECK_LIBS[@]}" || return 1
 	done
 }
 
@@ -96,13 +114,16 @@ caught_by() { # prints the first test that fails
 # What the mutations do not change is compiled once.
 prepare() {
 	local f
-	mkdir -p "$B/obj/sim" "$B/obj/base"
-	read -ra CHECK_LIBS <<<"$(pkg-config --libs check)"
+	mkdir -p "$B/obj/sim" "$B/obj/base" "$B/obj/fence"
+	read -ra CHECK_LIBS <<<"$(pkg-config --libs check jansson)"
 	read -ra CHECK_CFLAGS <<<"$(pkg-config --cflags check)"
 	for f in nasd/base tests/sim; do
 		for c in "$f"/*.c; do
 			"$CC" "${FLAGS[@]}" -Inasd/core -c "$c" -o "$B/obj/$(basename "$f")/$(basename "${c%.c}").o" || exit 2
 		done
+	done
+	for f in evidence peer_handler; do
+		"$CC" "${FLAGS[@]}" -c "fence/$f.c" -o "$B/obj/fence/$f.o" || exit 2
 	done
 	for f in "${TESTS[@]}"; do
 		"$CC" "${FLAGS[@]}" -Inasd/core "${CHECK_CFLAGS[@]}" -c "tests/unit/test_core_$f.c" -o "$B/obj/test_core_$f.o" || exit 2
