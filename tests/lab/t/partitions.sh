@@ -15,10 +15,10 @@
 # shellcheck source=tests/lab/t/failures.sh
 . "$t_dir/failures.sh"
 
-# Seconds of a cut in which nobody is fenced. Shorter than the lease: a client that
-# is cut off for longer loses its locks, and TCP may need as long again to notice
-# that the network is back.
-HOLD=5
+# Seconds of a cut in which nobody is fenced. Where the clients wait, it is short: TCP
+# tries again after 0.2, 0.4, 0.8 s and so on, and a client that is cut off for longer
+# than the lease loses its locks.
+HOLD=5 HOLD_WAITS=3
 
 # NUMBER|WHAT|WHO IS CUT: NODE NET [in|out], ...|ACTIVE AFTERWARDS|ACTIVE WAS|STANDBY WAS|GUEST
 # guest: writes again before the cut ends (on), or only after it (waits)
@@ -42,7 +42,7 @@ rows() {
 node_called() { if [ "$1" = active ]; then echo "$victim"; else echo "$heir"; fi; }
 
 # One or more cuts at once, held (until a node was fenced) or repeated, and healed.
-cut_and_heal() { # CUTS [WHO-IS-FENCED]
+cut_and_heal() { # CUTS HOLD [WHO-IS-FENCED]
 	local cuts=$1 how=${1##* } node net way
 	each() { # cut|heal
 		while read -r node net way; do
@@ -56,10 +56,10 @@ cut_and_heal() { # CUTS [WHO-IS-FENCED]
 	flap) for _ in 1 2 3 4 5 6; do each cut; sleep 1; each heal; sleep 1; done ;;
 	*)
 		each cut
-		[ -z "$2" ] || wait_until 20 fenced_by "$2" "$round_from"
-		sleep $((HOLD - 2))
+		[ -z "$3" ] || wait_until 20 fenced_by "$3" "$round_from"
+		sleep $(($2 - 1))
 		have=$(acked guest)
-		sleep 2
+		sleep 1
 		now=$(acked guest)
 		each heal
 		;;
@@ -67,11 +67,12 @@ cut_and_heal() { # CUTS [WHO-IS-FENCED]
 }
 
 one() { # NUMBER WHAT CUTS ACTIVE ACTIVE-WAS STANDBY-WAS GUEST
-	local seen have=0 now=1 guest=waits after=same fenced='' gap w
+	local seen have=0 now=1 guest=waits after=same fenced='' hold=$HOLD gap w
 	round_begin || return
 	case $5/$6 in fenced/*) fenced=$victim ;; */fenced) fenced=$heir ;; esac
-	cut_and_heal "$3" "$fenced"
-	[ "$now" = "$have" ] || guest=on # in the cut's last seconds
+	[ "$7" != waits ] || hold=$HOLD_WAITS
+	cut_and_heal "$3" "$hold" "$fenced"
+	[ "$now" = "$have" ] || guest=on # in the cut's last second
 	for w in guest client; do
 		writes_on $w "$HANG" || fail "$1 $2: the $w writes on" "acknowledged $(acked $w)"
 	done
