@@ -154,6 +154,7 @@ dead_one() { # WORD
 	note "$1: the first client's longest gap $client_gap ms; the dead client's lock given $(((given - round_from) / 1000)) ms after the power cut"
 	on vnode3 pkill -TERM -f 'records-clien[t]'
 	wait_until 20 grep -q ^end "$t_tmp/taker"
+	wait_until 20 grep -qE '^(end|error)' "$t_tmp/second"
 	is "$1: the second client: no error" "$(grep -c ^end "$t_tmp/second") $(grep -c ^error "$t_tmp/second")" "1 0"
 	back "$1"
 }
