@@ -17,7 +17,7 @@ enum {
 	RETRY_PAUSE_US = 4000,
 	RETRY_US = 500000, /* udev's probes of a device that has just been closed */
 	PEER_PAUSE_US = 500,
-	PEER_US = 300000,
+	PEER_US = 1000000,
 	POLICY_US = 10000000,
 };
 
@@ -60,8 +60,9 @@ static int set_role_patiently(const struct conf_drbd *d, enum drbd_role role, un
 
 /*
  * The peer's demotion comes by DRBD's connection, word of it by ours, which may
- * be faster. DRBD 8.4, asked too early, sleeps for ping-timeout + 0.1 s before
- * it looks again; so it is asked when it knows, or when that takes too long.
+ * be faster; and so may be word of its death. DRBD 8.4, asked too early, sleeps for
+ * ping-timeout + 0.1 s before it looks again; so it is asked when it knows, or when
+ * that takes too long.
  */
 static void await_peer_demotion(const struct conf_drbd *d, const struct drbd_status *now)
 {
