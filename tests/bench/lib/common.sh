@@ -132,7 +132,9 @@ clients_umount() {
 nasd_out() {
 	local n
 	clients_umount
-	for n in nas1 nas2; do
+	for n in nas1 nas2; do # the watchdog first, or a node without nasd is reset
+		lab service $n nasd-watchdog stop
+		node $n sh -c 'printf V >/dev/watchdog1'
 		lab service $n nasd stop
 	done
 	for n in nas1 nas2; do
@@ -163,6 +165,7 @@ nasd_in() {
 	local n
 	for n in nas1 nas2; do
 		lab service $n nasd start
+		lab service $n nasd-watchdog start
 	done
 	until_true 40 "nasd serves again" one_is_active
 	clients_mount
