@@ -259,7 +259,7 @@ void group_finish_log(struct group_core *g, int64_t now, enum switch_result resu
 	g->log.ended_us = now;
 	if (e)
 		g->log.error = *e;
-	hand_out_log(g, g->prog.purpose == PURPOSE_REWARM && g->prog.steps);
+	hand_out_log(g, g->prog.purpose == PURPOSE_REWARM);
 }
 
 void group_save_log(struct group_core *g)

@@ -173,10 +173,8 @@ void group_stand_down(struct group_core *g, int64_t now, const char *why);
 /* program.c */
 void program_start(struct group_core *g, int64_t now, enum purpose purpose, const enum step_id *steps,
 		   bool verify_first);
-/* The same with the rows that belong to the purpose, looking first; at that time,
- * or when program_start_now says so before. */
+/* The same with the rows that belong to the purpose, looking first; at that time. */
 void program_start_later(struct group_core *g, int64_t at, enum purpose purpose);
-void program_start_now(struct group_core *g, int64_t now, enum purpose purpose);
 void program_stop(struct group_core *g);
 void program_step_done(struct group_core *g, int64_t now, const struct step_report *r, enum step_op op,
 		       const struct err *e);

@@ -347,12 +347,6 @@ void program_start_later(struct group_core *g, int64_t at, enum purpose purpose)
 	g->prog.retry_at = at;
 }
 
-void program_start_now(struct group_core *g, int64_t now, enum purpose purpose)
-{
-	if (g->prog.purpose == purpose && !g->prog.steps && g->prog.retry_at)
-		retry(g, now);
-}
-
 void program_tick(struct group_core *g, int64_t now)
 {
 	if (g->prog.in_flight) {

@@ -11,7 +11,7 @@
 #include <errno.h>
 #include <stdio.h>
 
-enum { PREPARE_TIMEOUT_US = 15000000, CLIENTS_TIMEOUT_US = 5000000, REWARM_AFTER_US = 1000000 };
+enum { PREPARE_TIMEOUT_US = 15000000, CLIENTS_TIMEOUT_US = 5000000, REWARM_AFTER_US = 1000000, SETTLE_US = 500000 };
 
 static const enum step_id program_presync[] = { STEP_PRESYNC, STEP_NONE };
 
@@ -145,7 +145,9 @@ void source_done(struct group_core *g, int64_t now, const struct peer_msg *m)
 	if (!g->awaiting_done || m->epoch != g->j.epoch)
 		return;
 	g->awaiting_done = false;
-	program_start_now(g, now, PURPOSE_REWARM);
+	/* not yet: the clients are coming back just now */
+	if (g->prog.purpose == PURPOSE_REWARM && !g->prog.steps && g->prog.retry_at)
+		program_start_later(g, now + SETTLE_US, PURPOSE_REWARM);
 	group_finish_log(g, now, RESULT_DONE, NULL);
 	request_reply_open(g, true, NULL, "");
 	if (g->state == GS_STANDBY && g->prog.purpose == PURPOSE_NONE)
