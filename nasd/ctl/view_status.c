@@ -112,14 +112,15 @@ static const char *journal_cell(const struct view *v, const json_t *f, char buf[
 
 static const char *address_text(const struct view *v, const json_t *a, char buf[CELL_MAX])
 {
+	bool stolen = js_true(a, "answered") && js_true(a, "present"); /* else it is the active that answers */
 	char text[CELL_MAX];
 
-	if (js_true(a, "answered"))
+	if (stolen)
 		snprintf(text, sizeof(text), "NOT OURS: %s answers", js_text(a, "answered_mac"));
 	else
 		snprintf(text, sizeof(text), "%s %s%s", js_true(a, "present") ? "present on" : "absent,",
 			 js_text(a, "ifname"), js_true(a, "link_up") ? (js_true(a, "present") ? "" : " up") : " DOWN");
-	if (js_true(a, "answered") || !js_true(a, "link_up"))
+	if (stolen || !js_true(a, "link_up"))
 		return cell(buf, v, TONE_BAD, text);
 	return cell(buf, v, js_true(a, "present") ? TONE_GOOD : TONE_PLAIN, text);
 }
