@@ -5,7 +5,8 @@
 #include <poll.h>
 #include <stdbool.h>
 #include <stdlib.h>
-#include <time.h>
+
+#include "clocks.h"
 
 enum { ANSWER_MAX = 32 * 1024 };
 
@@ -20,10 +21,7 @@ struct request {
 
 int64_t net_now_ms(void)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+	return monotonic_us() / 1000;
 }
 
 struct nl_sock *net_sock_open(int protocol, const char *where, struct err *e)

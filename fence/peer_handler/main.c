@@ -11,10 +11,10 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <syslog.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "clocks.h"
 #include "peer_handler.h"
 
 enum { LINE_MAX_BYTES = 1 << 20, AGAIN_MS = 300 };
@@ -30,10 +30,7 @@ struct program {
 
 static int64_t now_ms(void)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+	return monotonic_us() / 1000;
 }
 
 /* The kernel runs us: standard error leads nowhere then, the system's log does. */

@@ -13,9 +13,9 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "clocks.h"
 #include "log.h"
 #include "watchdog.h"
 #include "watchdog_dev.h"
@@ -33,14 +33,6 @@ struct program {
 	int sock, signals;
 	unsigned long rejected;
 };
-
-static int64_t now_us(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * S + t.tv_nsec / 1000;
-}
 
 /* journald reads the "<4>"; people read the rest. */
 static void to_stderr(enum log_priority prio, const struct log_fields *fields, const char *message, void *data)
@@ -207,7 +199,7 @@ static bool do_it(struct program *p, enum watchdog_do what, struct err *e)
 
 static void log_state(struct program *p)
 {
-	enum dog_state state = watchdog_state(&p->dog, now_us());
+	enum dog_state state = watchdog_state(&p->dog, monotonic_us());
 
 	if (state == p->state)
 		return;
@@ -220,7 +212,7 @@ static void log_state(struct program *p)
 static void act(struct program *p)
 {
 	for (unsigned i = 0; i < 4; i++) { /* open, feed; disarm, keep */
-		enum watchdog_do what = watchdog_next(&p->dog, now_us());
+		enum watchdog_do what = watchdog_next(&p->dog, monotonic_us());
 		struct err e = { 0 };
 		bool ok;
 
@@ -229,7 +221,7 @@ static void act(struct program *p)
 		ok = do_it(p, what, &e);
 		if (!ok && !p->dog.failed)
 			log_failure(&e);
-		watchdog_done(&p->dog, what, ok, p->dev.can_disarm, now_us());
+		watchdog_done(&p->dog, what, ok, p->dev.can_disarm, monotonic_us());
 	}
 	log_state(p);
 }
@@ -271,14 +263,14 @@ static bool receive(struct program *p)
 	if (!trusted(&m))
 		err_set(&e, ERR_REFUSED, EPERM, p->socket, "a beat from another user");
 	else if (!beat_parse(buf, (size_t)n, &beat, &e))
-		watchdog_beat(&p->dog, &beat, now_us(), &e);
+		watchdog_beat(&p->dog, &beat, monotonic_us(), &e);
 	if (e.cls != ERR_NONE) {
 		reject(p, &e);
 		return true;
 	}
 	act(p);
 	if (m.msg_namelen > sizeof(sa_family_t)) {
-		size_t len = dog_format(beat.seq, watchdog_state(&p->dog, now_us()), answer);
+		size_t len = dog_format(beat.seq, watchdog_state(&p->dog, monotonic_us()), answer);
 
 		sendto(p->sock, answer, len, MSG_DONTWAIT | MSG_NOSIGNAL, (struct sockaddr *)&from, m.msg_namelen);
 	}
@@ -298,7 +290,7 @@ static void end(struct program *p)
 		return;
 	if (!p->dog.last.active && p->dog.can_disarm && !watchdog_dev_disarm(&p->dev, &e))
 		return;
-	if (p->dog.last.active && watchdog_state(&p->dog, now_us()) != DOG_STARVING)
+	if (p->dog.last.active && watchdog_state(&p->dog, monotonic_us()) != DOG_STARVING)
 		watchdog_dev_feed(&p->dev, &e);
 	watchdog_dev_abandon(&p->dev);
 	log_warn("ending with the device armed: it resets this node in %u s unless a nasd-watchdog is started",
@@ -307,7 +299,7 @@ static void end(struct program *p)
 
 static int timeout_ms(const struct program *p)
 {
-	int64_t now = now_us(), wake = watchdog_wake_us(&p->dog, now), wait;
+	int64_t now = monotonic_us(), wake = watchdog_wake_us(&p->dog, now), wait;
 
 	/* While active: also look when the last beat goes stale, to say so. */
 	if (p->dog.heard && p->dog.last.active && p->state != DOG_STARVING) {

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cleanup.h"
+#include "clocks.h"
 #include "conn.h"
 #include "printable.h"
 
@@ -45,7 +46,7 @@ static int64_t deadline_of(const struct cli *cli, const struct ctl_request *req)
 		seconds = cli->timeout_s;
 	else if (req->cmd == CTL_WATCH)
 		return 0;
-	return conn_now_us() + (int64_t)seconds * 1000000;
+	return monotonic_us() + (int64_t)seconds * 1000000;
 }
 
 /* The result is in: what it says. */

@@ -8,20 +8,12 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "clocks.h"
 #include "control.h"
 
 static const char not_running[] = "is nasd running? systemctl status nasd; journalctl -u nasd";
-
-int64_t conn_now_us(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
-}
 
 static int connect_to(struct conn *c, const char *path, struct err *err)
 {
@@ -81,14 +73,14 @@ static int wait_for(struct conn *c, short events, int64_t deadline_us, struct er
 {
 	for (;;) {
 		struct pollfd p = { .fd = c->fd, .events = events };
-		int64_t left = deadline_us ? deadline_us - conn_now_us() : -1;
+		int64_t left = deadline_us ? deadline_us - monotonic_us() : -1;
 		int n = poll(&p, 1, !deadline_us ? -1 : left <= 0 ? 0 : (int)(left / 1000 + 1));
 
 		if (n > 0)
 			return 0;
 		if (n < 0 && errno != EINTR)
 			return err_set(err, ERR_SYSTEM, errno, c->path, "cannot wait for nasd");
-		if (deadline_us && conn_now_us() >= deadline_us) {
+		if (deadline_us && monotonic_us() >= deadline_us) {
 			err_set(err, ERR_TIMEOUT, ETIMEDOUT, c->path, "nasd does not answer in time");
 			err_remedy(err, "what was asked may still happen: look at 'nasctl status'");
 			return -ETIMEDOUT;

@@ -16,8 +16,6 @@ struct conn {
 	char path[128];         /* of the socket that answered */
 };
 
-int64_t conn_now_us(void); /* monotonic */
-
 /*
  * Connects to path. With fall_back, where that one is not permitted, to
  * status.sock beside it. 0, or a negative errno with err filled.

@@ -20,6 +20,7 @@
 
 #include "child_spawn.h"
 #include "cleanup.h"
+#include "clocks.h"
 
 enum {
 	OUTPUT_MAX_DEFAULT = 64 * 1024,
@@ -43,14 +44,6 @@ struct run {
 	int64_t began, deadline;
 	uint64_t kill_after_us;
 };
-
-static int64_t now_us(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
-}
 
 static int make_input(const struct child_spec *spec)
 {
@@ -114,7 +107,7 @@ static void stream_read(struct run *r, struct stream *s)
 		}
 		if (!stream_keep(s, data, (size_t)n))
 			r->truncated = true;
-		if ((size_t)n < sizeof(data) || now_us() >= r->deadline)
+		if ((size_t)n < sizeof(data) || monotonic_us() >= r->deadline)
 			return;
 	}
 }
@@ -127,7 +120,7 @@ static void run_overdue(struct run *r)
 		r->killed = true;
 	r->termed = true;
 	/* After KILL nothing but a stuck kernel keeps it; look again each period. */
-	r->deadline = now_us() + (int64_t)r->kill_after_us;
+	r->deadline = monotonic_us() + (int64_t)r->kill_after_us;
 }
 
 static void run_wait(struct run *r)
@@ -137,7 +130,7 @@ static void run_wait(struct run *r)
 	int64_t left;
 
 	for (;;) {
-		left = r->deadline - now_us();
+		left = r->deadline - monotonic_us();
 		if (left <= 0) {
 			run_overdue(r);
 			continue;
@@ -165,7 +158,7 @@ static void run_finish(struct run *r, struct child_result *res)
 
 	kill(-r->pid, SIGKILL);
 	/* Somebody outside the group may hold the pipes and write for ever. */
-	r->deadline = now_us() + DRAIN_US;
+	r->deadline = monotonic_us() + DRAIN_US;
 	stream_read(r, &r->out);
 	stream_read(r, &r->err);
 	while (waitid(P_PIDFD, (id_t)r->pidfd, &si, WEXITED) < 0 && errno == EINTR)
@@ -204,7 +197,7 @@ static int run_start(struct run *r, const struct child_spec *spec, struct err *e
 	req.fds[1] = out_end;
 	req.fds[2] = err_end;
 	ret = child_spawn(&req, &r->pid, &r->pidfd, err);
-	r->began = now_us();
+	r->began = monotonic_us();
 	return ret;
 }
 
@@ -271,7 +264,7 @@ int child_run(const struct child_spec *spec, struct child_result *res, struct er
 								    TIMEOUT_DEFAULT_US);
 		run_wait(&r);
 		run_finish(&r, res);
-		res->duration_us = (uint64_t)(now_us() - r.began);
+		res->duration_us = (uint64_t)(monotonic_us() - r.began);
 		close(r.pidfd);
 	}
 	res->truncated = r.truncated;

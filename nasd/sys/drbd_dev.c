@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "clocks.h"
 #include "drbd_setup.h"
 #include "holders.h"
 
@@ -20,14 +20,6 @@ enum {
 	PEER_US = 1000000,
 	POLICY_US = 10000000,
 };
-
-static int64_t now_us(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
-}
 
 static int set_role(const struct conf_drbd *d, enum drbd_role role, unsigned timeout_ms,
 		    struct err *e)
@@ -47,12 +39,12 @@ static bool passing(enum drbd_role role, int r)
 static int set_role_patiently(const struct conf_drbd *d, enum drbd_role role, unsigned timeout_ms,
 			      unsigned *tries, struct err *e)
 {
-	int64_t until = now_us() + RETRY_US;
+	int64_t until = monotonic_us() + RETRY_US;
 	int r;
 
 	for (*tries = 1; ; (*tries)++) {
 		r = set_role(d, role, timeout_ms, e);
-		if (!passing(role, r) || now_us() >= until)
+		if (!passing(role, r) || monotonic_us() >= until)
 			return r;
 		usleep(RETRY_PAUSE_US);
 	}
@@ -66,10 +58,10 @@ static int set_role_patiently(const struct conf_drbd *d, enum drbd_role role, un
  */
 static void await_peer_demotion(const struct conf_drbd *d, const struct drbd_status *now)
 {
-	int64_t until = now_us() + PEER_US;
+	int64_t until = monotonic_us() + PEER_US;
 	struct drbd_status st = *now;
 
-	while (st.peer_role == DRBD_PRIMARY && now_us() < until) {
+	while (st.peer_role == DRBD_PRIMARY && monotonic_us() < until) {
 		usleep(PEER_PAUSE_US);
 		if (drbd_query(d->minor, &st, NULL) < 0)
 			return;
@@ -190,10 +182,10 @@ static enum drbd_fencing fencing_of(const struct drbd_status *st, struct drbd_po
 {
 	if (st->api < 9)
 		return st->fencing;
-	if (!p->asked_us || now_us() - p->asked_us >= POLICY_US) {
+	if (!p->asked_us || monotonic_us() - p->asked_us >= POLICY_US) {
 		p->fencing = DRBD_FENCING_UNKNOWN;
 		drbd_setup_fencing(st->resource, &p->fencing, NULL);
-		p->asked_us = now_us();
+		p->asked_us = monotonic_us();
 	}
 	return p->fencing;
 }

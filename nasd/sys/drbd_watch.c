@@ -14,6 +14,7 @@
 #include "child.h"
 #include "child_spawn.h"
 #include "cleanup.h"
+#include "clocks.h"
 #include "log.h"
 
 enum {
@@ -51,14 +52,6 @@ struct drbd_watch {
 	char why[WHY_MAX];        /* the stream was given up for this; "" */
 	char warned[WHY_MAX];     /* the last warning, not repeated */
 };
-
-static int64_t monotonic_us(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
-}
 
 /* ---- the stream */
 

@@ -5,7 +5,6 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "drbd_dev.h"
 #include "effects_int.h"
@@ -33,14 +32,6 @@ static const struct effect table[] = {
 	{ STEP_CONFIRM, false, confirm_run, confirm_verify },
 	{ STEP_REWARM, true, rewarm_run, rewarm_verify },
 };
-
-int64_t effects_now_us(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
-}
 
 enum outcome outcome_of_error(const struct err *e)
 {

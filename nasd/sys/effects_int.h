@@ -100,9 +100,6 @@ enum outcome outcome_of_error(const struct err *e);
 enum outcome refuse(struct word *w, const char *where, const char *remedy, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
 
-/* Monotonic microseconds. */
-int64_t effects_now_us(void);
-
 typedef enum outcome (*effect_fn)(struct effects *fx, struct word *w);
 
 enum outcome presync_run(struct effects *fx, struct word *w);

@@ -7,6 +7,7 @@
 #include "announce.h"
 #include "answered.h"
 #include "cleanup.h"
+#include "clocks.h"
 #include "effects_int.h"
 #include "flows.h"
 #include "sockdiag.h"
@@ -58,7 +59,7 @@ static void remember_connections(struct effects *fx, size_t present)
 	fx->cut.at = flows;
 	fx->cut.n = n;
 	fx->cut_present = present;
-	fx->cut_at = effects_now_us();
+	fx->cut_at = monotonic_us();
 	pthread_mutex_unlock(&fx->data_lock);
 }
 
@@ -79,7 +80,7 @@ static int recall(struct effects *fx, size_t *present, size_t *connections, stru
 	int ret = 0;
 
 	pthread_mutex_lock(&fx->data_lock);
-	age = fx->cut_at ? effects_now_us() - fx->cut_at : INT64_MAX;
+	age = fx->cut_at ? monotonic_us() - fx->cut_at : INT64_MAX;
 	pthread_mutex_unlock(&fx->data_lock);
 	*present = 0;
 	if (age > REMEMBERED_US) {
@@ -172,7 +173,7 @@ enum outcome address_add_run(struct effects *fx, struct word *w)
 	r = net_addr_add_all(fx->addrs, fx->n_addrs, w->err);
 	if (r < 0)
 		return r == -ENODEV || r == -EEXIST ? OUTCOME_FAILED : outcome_of_error(w->err);
-	fx->added_at = effects_now_us();
+	fx->added_at = monotonic_us();
 	SAY(w, "%zu address%s", fx->n_addrs, fx->n_addrs == 1 ? "" : "es");
 	return OUTCOME_DONE;
 }
@@ -208,7 +209,7 @@ int effects_announce_again(struct effects *fx, struct err *e)
 static int all_present(struct effects *fx, size_t *n, struct err *e)
 {
 	*n = fx->n_addrs;
-	return effects_now_us() - fx->added_at < REMEMBERED_US && fx->added_at ? 0 : addresses_present(fx, n, e);
+	return monotonic_us() - fx->added_at < REMEMBERED_US && fx->added_at ? 0 : addresses_present(fx, n, e);
 }
 
 enum outcome announce_run(struct effects *fx, struct word *w)
@@ -274,7 +275,7 @@ static int look_for_answers(struct effects *fx, const struct net_flow *known, si
 
 enum outcome confirm_run(struct effects *fx, struct word *w)
 {
-	int64_t start = effects_now_us();
+	int64_t start = monotonic_us();
 	AUTO_FREE struct net_flow *known = NULL;
 	size_t n_known, answered = 0, back = 0;
 	struct err why = { 0 };
@@ -284,12 +285,12 @@ enum outcome confirm_run(struct effects *fx, struct word *w)
 		SAY(w, "no client was connected, none to wait for");
 		return OUTCOME_DONE;
 	}
-	while (effects_now_us() < start + CONFIRM_US) {
+	while (monotonic_us() < start + CONFIRM_US) {
 		usleep(CONFIRM_PAUSE_US);
 		look_for_answers(fx, known, n_known, &answered, &back, &why);
 		if (answered > 0) {
 			SAY(w, "first reply acknowledged after %lld ms; %zu of %zu clients back",
-			    (long long)(effects_now_us() - start) / 1000, back, n_known);
+			    (long long)(monotonic_us() - start) / 1000, back, n_known);
 			return OUTCOME_DONE;
 		}
 	}

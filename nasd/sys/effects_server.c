@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clocks.h"
 #include "drbd_dev.h"
 #include "effects_int.h"
 #include "link.h"
@@ -308,14 +309,14 @@ static enum outcome in_place_or_gone(struct effects *fx, bool *there, struct wor
 
 static enum outcome export_anew(struct effects *fx, struct ganesha_load *load, struct word *w)
 {
-	int64_t start = effects_now_us(), installed;
+	int64_t start = monotonic_us(), installed;
 	struct ganesha_state st;
 	size_t records = 0;
 	enum outcome o;
 
 	if (install_records(fx, &records, w->err) < 0)
 		return OUTCOME_FAILED;
-	installed = effects_now_us();
+	installed = monotonic_us();
 	o = ganesha_activate_with(fx->ganesha, load, patience_us(fx), w->err);
 	if (o != OUTCOME_DONE)
 		return o;
@@ -323,7 +324,7 @@ static enum outcome export_anew(struct effects *fx, struct ganesha_load *load, s
 	note_exports(fx, st.tenure, (unsigned)fx->group->n_exports);
 	say_exported(fx, load, records, w);
 	snprintf(w->text + strlen(w->text), EFFECTS_DETAIL_MAX - strlen(w->text), "; records %.1f ms, server %.1f ms",
-		 (double)(installed - start) / 1e3, (double)(effects_now_us() - installed) / 1e3);
+		 (double)(installed - start) / 1e3, (double)(monotonic_us() - installed) / 1e3);
 	return OUTCOME_DONE;
 }
 

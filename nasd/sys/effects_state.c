@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clocks.h"
 #include "effects_int.h"
 #include "log.h"
 
@@ -101,7 +102,7 @@ char *state_take(struct effects *fx, struct ganesha_load *load)
 void state_seal(struct effects *fx)
 {
 	pthread_mutex_lock(&fx->data_lock);
-	fx->sealed = fx->gated_until > effects_now_us();
+	fx->sealed = fx->gated_until > monotonic_us();
 	fx->gated_until = 0;
 	pthread_mutex_unlock(&fx->data_lock);
 }
@@ -112,7 +113,7 @@ bool state_releasable(struct effects *fx)
 	bool yes;
 
 	pthread_mutex_lock(&fx->data_lock);
-	yes = fx->gated_until > effects_now_us() && fx->gated_opens <= RELEASE_OPENS_MAX;
+	yes = fx->gated_until > monotonic_us() && fx->gated_opens <= RELEASE_OPENS_MAX;
 	pthread_mutex_unlock(&fx->data_lock);
 	return yes;
 }
@@ -214,7 +215,7 @@ enum outcome gate_run(struct effects *fx, struct word *w)
 	keep_dump(fx, &d, 0);
 	if (!m.moves || peer[0])
 		return skip(w, m.moves ? peer : m.reason[0] ? m.reason : "it is not known whether the state could move");
-	until = effects_now_us() + reopen;
+	until = monotonic_us() + reopen;
 	if (ganesha_gate(fx->ganesha, reopen, DRAIN_US, since, &d, &why) < 0) {
 		char text[ERR_MSG_MAX + ERR_WHERE_MAX + ERR_REMEDY_MAX];
 

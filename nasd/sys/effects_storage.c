@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "clocks.h"
 #include "drbd_dev.h"
 #include "effects_int.h"
 
@@ -31,14 +32,14 @@ static void wait_for_late_opens(struct effects *fx, int64_t until)
 {
 	struct ganesha_module m;
 
-	for (ganesha_module_look(fx->ganesha, &m); m.late && effects_now_us() < until;
+	for (ganesha_module_look(fx->ganesha, &m); m.late && monotonic_us() < until;
 	     ganesha_module_look(fx->ganesha, &m))
 		usleep(LATE_POLL_US);
 }
 
 enum outcome presync_run(struct effects *fx, struct word *w)
 {
-	int64_t until = effects_now_us() + (int64_t)fx->group->limits.precopy_us;
+	int64_t until = monotonic_us() + (int64_t)fx->group->limits.precopy_us;
 	struct ganesha_state server;
 	uint64_t first, dirty;
 	int rounds = 0;
@@ -54,7 +55,7 @@ enum outcome presync_run(struct effects *fx, struct word *w)
 			return OUTCOME_FAILED;
 		rounds++;
 	} while (dirty > fx->group->limits.dirty_bytes && rounds < PRESYNC_ROUNDS &&
-		 effects_now_us() < until);
+		 monotonic_us() < until);
 	ganesha_state(fx->ganesha, &server);
 	if (server.pid > 0)
 		filesystem_shed(&fx->fs, server.pid);

@@ -9,29 +9,12 @@
 #include <sys/random.h>
 #include <time.h>
 
+#include "clocks.h"
 #include "frame.h"
 #include "identity.h"
 #include "log.h"
 
 enum { MONITOR_US = 2000000, LANE_END_US = 2000000 };
-
-static int64_t clock_us(clockid_t id)
-{
-	struct timespec ts;
-
-	clock_gettime(id, &ts);
-	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
-}
-
-int64_t engine_now_us(void)
-{
-	return clock_us(CLOCK_MONOTONIC);
-}
-
-int64_t engine_wall_us(void)
-{
-	return clock_us(CLOCK_REALTIME);
-}
 
 /* ---- time */
 
@@ -59,7 +42,7 @@ static int tick(sd_event_source *s, uint64_t usec, void *data)
 
 	(void)s;
 	(void)usec;
-	group_tick(g->core, engine_now_us());
+	group_tick(g->core, monotonic_us());
 	egroup_settle(g);
 	return 0;
 }
@@ -78,7 +61,7 @@ static void peer_up(const struct peer_intro *intro, void *data)
 	for (size_t i = 0; i < e->n_groups; i++) {
 		struct egroup *g = &e->groups[i];
 
-		group_peer_up(g->core, engine_now_us(), s.config_same, intro->protocol == FRAME_VERSION);
+		group_peer_up(g->core, monotonic_us(), s.config_same, intro->protocol == FRAME_VERSION);
 		egroup_clients_peer_up(g);
 		egroup_settle(g);
 	}
@@ -96,7 +79,7 @@ static void peer_down(const char *reason, void *data)
 		g->peer_facts_at = 0;
 		egroup_clients_peer_down(g);
 		egroup_state_peer_down(g);
-		group_peer_down(g->core, engine_now_us(), reason);
+		group_peer_down(g->core, monotonic_us(), reason);
 		egroup_settle(g);
 	}
 	engine_control_changed(e);
@@ -130,11 +113,11 @@ static void peer_message(const struct peer_msg *m, void *data)
 
 		peer_link_clock_offset_us(e->link, &offset, &rtt);
 		local.u.step.start_us -= offset;
-		group_message(g->core, engine_now_us(), &local);
+		group_message(g->core, monotonic_us(), &local);
 	} else {
 		if (m->type == MSG_FACTS)
-			g->peer_facts_at = engine_now_us();
-		group_message(g->core, engine_now_us(), m);
+			g->peer_facts_at = monotonic_us();
+		group_message(g->core, monotonic_us(), m);
 	}
 	egroup_settle(g);
 }
@@ -244,7 +227,7 @@ static int open_all(struct engine *e, struct err *err)
 	if (ret < 0)
 		return ret;
 	for (size_t i = 0; i < e->n_groups; i++) {
-		group_start(e->groups[i].core, engine_now_us(), &e->journal_states[i]);
+		group_start(e->groups[i].core, monotonic_us(), &e->journal_states[i]);
 		egroup_settle(&e->groups[i]);
 	}
 	return 0;
@@ -261,9 +244,9 @@ struct engine *engine_new(sd_event *event, const struct engine_spec *spec, struc
 	e->event = event;
 	e->spec = *spec;
 	e->conf = spec->conf;
-	e->started_us = engine_now_us();
+	e->started_us = monotonic_us();
 	/* request ids must not repeat over a restart: the peer may still answer an old one */
-	e->next_request = (uint64_t)engine_wall_us();
+	e->next_request = (uint64_t)wall_us();
 	e->node_names[0] = e->conf->nodes[0].name;
 	e->node_names[1] = e->conf->nodes[1].name;
 	if (open_all(e, err) < 0) {

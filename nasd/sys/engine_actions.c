@@ -9,6 +9,7 @@
 #include <sys/statvfs.h>
 
 #include "announce.h"
+#include "clocks.h"
 #include "log.h"
 
 /* For the records of a move: the journal's, the clients', the server's epoch. */
@@ -77,9 +78,9 @@ static void step_fn(void *arg)
 {
 	struct step_job *j = arg;
 
-	j->report.start_us = engine_now_us();
+	j->report.start_us = monotonic_us();
 	j->report.outcome = run_effect(j);
-	j->report.duration_us = engine_now_us() - j->report.start_us;
+	j->report.duration_us = monotonic_us() - j->report.start_us;
 	if (j->report.outcome != OUTCOME_DONE && j->err.cls != ERR_NONE) {
 		char text[ERR_MSG_MAX + ERR_WHERE_MAX + ERR_REMEDY_MAX];
 
@@ -112,7 +113,7 @@ void egroup_gate_done(struct egroup *g, struct step_job *j, bool reclaim, const 
 		snprintf(text, size, "skipped, clients will reclaim: %.150s", more);
 	else
 		snprintf(text + len, size - len, "%s", more);
-	j->report.duration_us = engine_now_us() - j->report.start_us;
+	j->report.duration_us = monotonic_us() - j->report.start_us;
 	end_step(j);
 }
 
@@ -122,7 +123,7 @@ static void end_step(struct step_job *j)
 
 	if (j->step == STEP_ANNOUNCE && j->report.outcome == OUTCOME_DONE)
 		announce_begin(g, j->report.start_us);
-	group_step_done(g->core, engine_now_us(), &j->report, j->op, &j->err);
+	group_step_done(g->core, monotonic_us(), &j->report, j->op, &j->err);
 	free(j);
 	egroup_settle(g);
 	engine_journal_compact(g->e);
@@ -200,7 +201,7 @@ static void rec_done(void *arg)
 	struct egroup *g = j->g;
 
 	g->journal_wait = false;
-	group_journaled(g->core, engine_now_us(), &j->rec, j->ret == 0, &j->err);
+	group_journaled(g->core, monotonic_us(), &j->rec, j->ret == 0, &j->err);
 	free(j);
 	egroup_settle(g);
 }
@@ -273,7 +274,7 @@ static void facts_fn(void *arg)
 	if (step && what == INJECT_NONE)
 		what = egroup_inject(j->g, STEP_CHECK, true);
 	j->facts.valid = what != INJECT_FAIL && what != INJECT_UNKNOWN;
-	j->facts.collected_us = engine_now_us();
+	j->facts.collected_us = monotonic_us();
 	snprintf(j->facts.group, sizeof(j->facts.group), "%s", j->g->conf->name);
 	look_at_journal(j->g->e, &j->facts);
 }
@@ -303,7 +304,7 @@ static void facts_done(void *arg)
 	 * server that a step had stopped has not died. */
 	if (j->tag == FACTS_MONITOR && j->state_changes != g->state_changes)
 		j->tag = FACTS_FOR_PEER;
-	group_facts(g->core, engine_now_us(), j->tag, &j->facts);
+	group_facts(g->core, monotonic_us(), j->tag, &j->facts);
 	egroup_alarms(g, &j->facts);
 	if (j->tag == FACTS_MONITOR)
 		egroup_watch_facts(g, &j->facts);
@@ -415,9 +416,9 @@ static void drbd_done(void *arg)
 		  g->conf->drbd.resource, j->outdate ? "this copy is marked outdated" : "held writes go on",
 		  ok ? "" : ": FAILED: ", ok ? "" : j->err.msg);
 	if (j->outdate)
-		group_outdated(g->core, engine_now_us(), ok, &j->err);
+		group_outdated(g->core, monotonic_us(), ok, &j->err);
 	else
-		group_io_resumed(g->core, engine_now_us(), ok, &j->err);
+		group_io_resumed(g->core, monotonic_us(), ok, &j->err);
 	free(j);
 	egroup_settle(g);
 }
@@ -442,7 +443,7 @@ static void state_changed(struct egroup *g, const struct action *a)
 	struct log_fields f = { g->conf->name, NULL, 0 };
 
 	g->state_changes++;
-	g->state_changed_at = engine_now_us();
+	g->state_changed_at = monotonic_us();
 	group_look(g->core, &v);
 	f.epoch = v.epoch;
 	log_write(LOGP_NOTICE, &f, "state %s -> %s%s%s", group_state_name(a->u.state.old),

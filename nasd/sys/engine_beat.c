@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "beat.h"
+#include "clocks.h"
 #include "log.h"
 #include "steps.h"
 
@@ -67,7 +68,7 @@ static bool vouch(struct engine_beat *b, int64_t now, bool *active)
 static int beat_due(sd_event_source *s, uint64_t usec, void *data)
 {
 	struct engine_beat *b = data;
-	int64_t now = engine_now_us();
+	int64_t now = monotonic_us();
 	struct fence_beat beat = { .session = (uint64_t)b->e->started_us, .mono_us = now };
 	char text[BEAT_MAX];
 	size_t len;
@@ -102,7 +103,7 @@ static int answered(sd_event_source *s, int fd, uint32_t revents, void *data)
 			log_write(dog == DOG_FAILED || dog == DOG_STARVING ? LOGP_WARNING : LOGP_INFO, NULL,
 				  "the watchdog is %s", dog_state_name(dog));
 		b->dog = dog;
-		b->answered_us = engine_now_us();
+		b->answered_us = monotonic_us();
 	}
 	return 0;
 }
@@ -111,7 +112,7 @@ const char *engine_beat_dog(const struct engine *e)
 {
 	const struct engine_beat *b = e->beat;
 
-	if (!b || !b->answered_us || engine_now_us() - b->answered_us > ANSWER_STALE_US)
+	if (!b || !b->answered_us || monotonic_us() - b->answered_us > ANSWER_STALE_US)
 		return "absent";
 	return dog_state_name(b->dog);
 }

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "clients_text.h"
+#include "clocks.h"
 #include "flows.h"
 #include "log.h"
 #include "sockdiag.h"
@@ -127,7 +128,7 @@ static void synced(struct egroup *g, bool ok, const struct err *err)
 {
 	g->sync_wanted = false;
 	g->sync_seq = 0;
-	group_clients_synced(g->core, engine_now_us(), ok, err);
+	group_clients_synced(g->core, monotonic_us(), ok, err);
 	egroup_settle(g);
 }
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clocks.h"
 #include "frame.h"
 #include "log.h"
 
@@ -103,7 +104,7 @@ static void to_core(struct engine *e, struct ctl_client *c, const struct ctl_req
 	if (r.kind != REQUEST_CHECK)
 		log_notice("%s of %s to %s asked for by %s", ctl_cmd_name(req->cmd), g->conf->name,
 			   e->node_names[target], by);
-	group_request(g->core, engine_now_us(), &r);
+	group_request(g->core, monotonic_us(), &r);
 	egroup_settle(g);
 }
 

@@ -18,6 +18,7 @@
 
 #include "agent.h"
 #include "child.h"
+#include "clocks.h"
 #include "fence_plan.h"
 #include "log.h"
 #include "peer_handler.h"
@@ -59,7 +60,7 @@ void engine_fence_life_changed(struct engine *e)
 
 	engine_liveness_get(e, &life);
 	for (size_t i = 0; i < e->n_groups; i++) {
-		group_peer_life(e->groups[i].core, engine_now_us(), &life);
+		group_peer_life(e->groups[i].core, monotonic_us(), &life);
 		egroup_settle(&e->groups[i]);
 	}
 	engine_control_changed(e);
@@ -76,8 +77,8 @@ static void tell_fenced(struct engine *e, const struct fence_evidence *ev, const
 		if (g->fence == EG_FENCE_NONE)
 			continue;
 		g->fence = EG_FENCE_NONE;
-		group_peer_life(g->core, engine_now_us(), &life);
-		group_fenced(g->core, engine_now_us(), ev, why);
+		group_peer_life(g->core, monotonic_us(), &life);
+		group_fenced(g->core, monotonic_us(), ev, why);
 		egroup_settle(g);
 	}
 }
@@ -138,7 +139,7 @@ static void call_done(void *arg)
 	else
 		log_warn("fence agent %s: %s", j->path, j->err.msg);
 	if (f->agent && f->run == j->run)
-		fence_agent_ended(f->agent, j->call, &ended, engine_now_us());
+		fence_agent_ended(f->agent, j->call, &ended, monotonic_us());
 	free_call(j);
 }
 
@@ -199,7 +200,7 @@ static int agent_timer(sd_event_source *s, uint64_t usec, void *data)
 	(void)s;
 	(void)usec;
 	if (f->agent)
-		fence_agent_timer(f->agent, engine_now_us());
+		fence_agent_timer(f->agent, monotonic_us());
 	return 0;
 }
 
@@ -248,7 +249,7 @@ static void agent_done(void *data, struct fence_agent *a)
 		f->last.plan = NULL;
 		f->newest = &f->last;
 		f->have_last = true;
-		f->last_wall = engine_wall_us();
+		f->last_wall = wall_us();
 		fence_run_evidence(r, 0, "", &ev);
 		log_write(r->success ? LOGP_NOTICE : LOGP_WARNING, NULL, "fencing %s has %s: %s", f->plan.node,
 			  r->success ? "succeeded" : "failed", r->story);
@@ -268,10 +269,10 @@ static int begin(struct engine_fence *f, enum fence_goal goal, struct err *err)
 	uint64_t number = 0;
 
 	if (getrandom(&number, sizeof(number), 0) < 0)
-		number = (uint64_t)engine_now_us();
+		number = (uint64_t)monotonic_us();
 	f->run++;
 	f->goal = goal;
-	f->agent = fence_agent_start(&f->plan, goal, 0, number, engine_now_us(), &ops, f, err);
+	f->agent = fence_agent_start(&f->plan, goal, 0, number, monotonic_us(), &ops, f, err);
 	return f->agent ? 0 : -EIO;
 }
 
@@ -320,7 +321,7 @@ void egroup_fence(struct egroup *g, const struct action *a)
 			g->fence = EG_FENCE_CALLED_OFF;
 		if (f->agent && f->goal == FENCE_GOAL_OFF && !anyone_wants(g->e)) {
 			log_notice("fencing %s is called off: %s", f->plan.node, a->u.fence.reason);
-			fence_agent_cancel(f->agent, a->u.fence.reason, engine_now_us());
+			fence_agent_cancel(f->agent, a->u.fence.reason, monotonic_us());
 		}
 		return;
 	}
@@ -361,9 +362,9 @@ void engine_fence_peer(struct engine *e, struct ctl_client *c, const struct ctl_
 	for (size_t i = 0; i < QUESTIONS_MAX; i++) {
 		if (f->questions[i].client)
 			continue;
-		f->questions[i] = (struct question){ c, g, engine_wall_us() };
+		f->questions[i] = (struct question){ c, g, wall_us() };
 		log_warn("%s: DRBD has lost %s and asks what became of it", g->conf->name, peer_name(e));
-		group_drbd_asks(g->core, engine_now_us());
+		group_drbd_asks(g->core, monotonic_us());
 		egroup_settle(g);
 		return;
 	}
@@ -428,7 +429,7 @@ void engine_fence_confirm(struct engine *e, struct ctl_client *c, const struct c
 		if (i == 0 && !p)
 			return;
 		r.id = p ? p->id : 0; /* the first group answers for all */
-		group_request(e->groups[i].core, engine_now_us(), &r);
+		group_request(e->groups[i].core, monotonic_us(), &r);
 	}
 	for (size_t i = 0; i < e->n_groups; i++)
 		egroup_settle(&e->groups[i]);

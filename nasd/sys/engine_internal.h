@@ -183,9 +183,6 @@ struct engine {
 	char history_path[CONF_PATH_MAX];
 };
 
-int64_t engine_now_us(void);
-int64_t engine_wall_us(void);
-
 /* engine.c */
 /* Carries out what the core wants and sets its timer; after every event. */
 void egroup_settle(struct egroup *g);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "cleanup.h"
+#include "clocks.h"
 #include "journal_line.h"
 #include "log.h"
 
@@ -29,7 +30,7 @@ int engine_journal_write(struct engine *e, struct journal_rec *rec, struct err *
 
 	pthread_mutex_lock(&e->journal_lock);
 	rec->seq = ++e->journal_seq;
-	rec->wall_us = engine_wall_us();
+	rec->wall_us = wall_us();
 	n = journal_line_encode(rec, line, sizeof(line), err);
 	if (n < 0)
 		ret = n;
@@ -51,7 +52,7 @@ int engine_journal_write(struct engine *e, struct journal_rec *rec, struct err *
 static int put_line(struct engine *e, struct journal_rec *rec, char *buf, size_t room, struct err *err)
 {
 	rec->seq = ++e->journal_seq;
-	rec->wall_us = engine_wall_us();
+	rec->wall_us = wall_us();
 	return journal_line_encode(rec, buf, room, err);
 }
 

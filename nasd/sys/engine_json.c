@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "clocks.h"
 #include "json_field.h"
 #include "json_model.h"
 
@@ -42,14 +43,14 @@ json_t *engine_log_json(struct egroup *g, const struct switch_log *log)
 {
 	struct engine *e = g->e;
 	json_t *steps = json_array(), *o;
-	int64_t end = log->ended_us ? log->ended_us : engine_now_us();
+	int64_t end = log->ended_us ? log->ended_us : monotonic_us();
 	int64_t began = log->began_us, wall;
 
 	/* the other node's first rows may lie before this node's part began */
 	for (size_t i = 0; i < log->n_steps; i++)
 		if (log->steps[i].start_us < began)
 			began = log->steps[i].start_us;
-	wall = engine_wall_us() - (engine_now_us() - began);
+	wall = wall_us() - (monotonic_us() - began);
 	for (size_t i = 0; i < log->n_steps; i++)
 		json_array_append_new(steps, engine_report_json(g, &log->steps[i], began));
 	o = json_pack("{s:s, s:s, s:s, s:I, s:o, s:o, s:o, s:I, s:I, s:s, s:o, s:o}",
@@ -74,7 +75,7 @@ static json_t *transaction_json(struct egroup *g, const struct group_view *v)
 			 "target", node_json(e, l->target),
 			 "stage", v->step ? step_stage_name(step_row(v->step)->stage) : "",
 			 "step", v->step ? step_name(v->step) : "",
-			 "elapsed_ms", (json_int_t)((engine_now_us() - l->began_us) / 1000));
+			 "elapsed_ms", (json_int_t)((monotonic_us() - l->began_us) / 1000));
 }
 
 static json_t *clients_json(struct egroup *g)
@@ -137,7 +138,7 @@ static json_t *group_json(struct egroup *g)
 	}
 	if (o && g->peer_facts_at)
 		json_object_set_new(o, "peer_facts_age_ms",
-				    json_integer((engine_now_us() - g->peer_facts_at) / 1000));
+				    json_integer((monotonic_us() - g->peer_facts_at) / 1000));
 	return o;
 }
 
@@ -152,7 +153,7 @@ static json_t *peer_json(struct engine *e)
 			 (int)s.connected, "address", s.address, "since", engine_wall_json(s.since_wall_us), "rtt_us",
 			 (json_int_t)s.rtt_us, "version", s.version, "config_same", (int)s.config_same,
 			 "last_heard_ms",
-			 (json_int_t)(s.last_heard_us ? (engine_now_us() - s.last_heard_us) / 1000 : -1),
+			 (json_int_t)(s.last_heard_us ? (monotonic_us() - s.last_heard_us) / 1000 : -1),
 			 "error", s.last_error);
 }
 
@@ -164,7 +165,7 @@ json_t *engine_status_json(struct engine *e)
 		json_array_append_new(groups, group_json(&e->groups[i]));
 	return json_pack("{s:s, s:s, s:s, s:s, s:I, s:s, s:o, s:o, s:o}", "node", e->node_names[e->spec.self],
 			 "version", NASD_VERSION, "cluster", e->conf->cluster.name, "config_hash", e->conf->hash,
-			 "uptime_s", (json_int_t)((engine_now_us() - e->started_us) / 1000000), "trigger",
+			 "uptime_s", (json_int_t)((monotonic_us() - e->started_us) / 1000000), "trigger",
 			 conf_trigger_name(e->conf->cluster.trigger), "peer", peer_json(e), "liveness",
 			 engine_liveness_json(e), "groups", groups);
 }

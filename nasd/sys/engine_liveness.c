@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clocks.h"
 #include "liveness.h"
 #include "log.h"
 #include "pulse.h"
@@ -201,7 +202,7 @@ static void begin(struct engine_liveness *v, int64_t now)
 static int on_tick(sd_event_source *source, uint64_t usec, void *data)
 {
 	struct engine_liveness *v = data;
-	int64_t now = engine_now_us();
+	int64_t now = monotonic_us();
 	bool paused;
 
 	(void)usec;
@@ -239,7 +240,7 @@ int engine_liveness_open(struct engine *e, struct err *err)
 		ret = sd_event_source_set_priority(v->timer, BEGIN_PRIORITY);
 	if (ret < 0)
 		return err_set(err, ERR_SYSTEM, -ret, "liveness", "timer");
-	init_life(v, engine_now_us());
+	init_life(v, monotonic_us());
 	return 0;
 }
 
@@ -258,7 +259,7 @@ void engine_liveness_close(struct engine *e)
 void engine_liveness_peer_up(struct engine *e, const struct peer_intro *intro)
 {
 	struct engine_liveness *v = e->liveness;
-	int64_t now = engine_now_us();
+	int64_t now = monotonic_us();
 
 	if (v->boot_id[0] && strcmp(v->boot_id, intro->boot_id) != 0)
 		log_notice("%s has been booted since it was introduced last", peer_of(v));
@@ -276,7 +277,7 @@ void engine_liveness_get(struct engine *e, struct peer_life *out)
 
 	hear_link(v);
 	*out = (struct peer_life){
-		.silent = v->silent && liveness_silent(&v->life, engine_now_us()),
+		.silent = v->silent && liveness_silent(&v->life, monotonic_us()),
 		.node_answers = v->node_answers,
 		.ever_heard = liveness_ever_heard(&v->life),
 		.heard_us = liveness_heard_us(&v->life),
@@ -316,7 +317,7 @@ json_t *engine_liveness_json(struct engine *e)
 {
 	const struct engine_liveness *v = e->liveness;
 	json_t *paths = json_array(), *dropped = json_object();
-	int64_t now = engine_now_us();
+	int64_t now = monotonic_us();
 	struct pulse_status s;
 
 	pulse_status(v->pulse, now, &s);

@@ -21,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clocks.h"
 #include "log.h"
 
 enum {
@@ -229,7 +230,7 @@ static void send_text(struct egroup *g, struct step_job *j, const char *text, si
 
 	group_look(g->core, &v);
 	g->gate_job = j;
-	g->handed_at = engine_now_us();
+	g->handed_at = monotonic_us();
 	g->sending_epoch = v.txn_epoch;
 	g->sending = text;
 	g->sending_len = len;
@@ -297,7 +298,7 @@ void egroup_state_ack(struct egroup *g, const struct peer_msg *m)
 			 m->u.answer.err.msg);
 	if (!g->gate_job || m->epoch != v.txn_epoch)
 		return;
-	snprintf(text, sizeof(text), "; handed over %.1f ms", (double)(engine_now_us() - g->handed_at) / 1e3);
+	snprintf(text, sizeof(text), "; handed over %.1f ms", (double)(monotonic_us() - g->handed_at) / 1e3);
 	gate_ends(g, m->u.answer.ok ? NULL : m->u.answer.err.msg, text);
 }
 

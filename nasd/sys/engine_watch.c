@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "clocks.h"
 #include "drbd_watch.h"
 #include "link.h"
 #include "log.h"
@@ -87,7 +88,7 @@ static int refresh_due(sd_event_source *s, uint64_t usec, void *data)
 	/* a move has better use for the time, and looks for itself */
 	if (st != GS_STANDBY && st != GS_ACTIVE)
 		return 0;
-	gw->refreshed_at = engine_now_us();
+	gw->refreshed_at = monotonic_us();
 	egroup_facts_monitor(gw->g);
 	return 0;
 }
@@ -118,7 +119,7 @@ static void drbd_changed(const struct drbd_diff *diff, void *data)
 		if (strcmp(gw->g->conf->drbd.resource, diff->resource) != 0)
 			continue;
 		drbd_diff_format(diff, gw->change, sizeof(gw->change));
-		gw->change_wall = engine_wall_us();
+		gw->change_wall = wall_us();
 		SAY(gw, drbd_diff_is_loss(diff) ? LOGP_WARNING : LOGP_NOTICE, "DRBD %s: %s", diff->resource,
 		    gw->change);
 		refresh_soon(gw);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clocks.h"
 #include "log.h"
 #include "witness.h"
 
@@ -44,7 +45,7 @@ static void witness_done(void *arg)
 
 	if (j->answer == WITNESS_SILENT)
 		log_warn("%s: none of %zu machines on the clients' network answers", g->conf->name, j->w.n);
-	group_witness(g->core, engine_now_us(), j->answer);
+	group_witness(g->core, monotonic_us(), j->answer);
 	free(j);
 	egroup_settle(g);
 }

@@ -3,8 +3,8 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
+#include "clocks.h"
 #include "drbd_dev.h"
 #include "dup.h"
 #include "effects_int.h"
@@ -17,14 +17,6 @@ enum {
 	THEFT_EVERY_US = 30000000,
 	THEFT_AGAIN_US = 5000000, /* while somebody else has one */
 };
-
-static int64_t wall_us(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_REALTIME, &t);
-	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
-}
 
 /* ---- DRBD */
 
@@ -159,7 +151,7 @@ static bool has_address(const struct facts *f)
  * for now and then, and answered by an announcement. */
 static void look_for_thefts(struct effects *fx, struct facts *out)
 {
-	int64_t now = effects_now_us();
+	int64_t now = monotonic_us();
 	bool seen = false;
 
 	for (unsigned i = 0; i < out->n_addresses; i++)
@@ -202,6 +194,6 @@ void effects_facts(struct effects *fx, bool probe_addresses, struct facts *out)
 		probe_all(fx, PROBE_MS, out);
 	else
 		look_for_thefts(fx, out);
-	out->collected_us = effects_now_us();
+	out->collected_us = monotonic_us();
 	out->valid = true;
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "clocks.h"
 #include "effects_int.h"
 #include "nfs_ping.h"
 
@@ -70,7 +71,7 @@ static const struct net_addr *own_address(const struct effects *fx, const struct
 static void ping(struct effects *fx, const struct ganesha_state *st, bool inside, struct facts *out)
 {
 	const struct net_addr *at = own_address(fx, out);
-	int64_t began = effects_now_us();
+	int64_t began = monotonic_us();
 	struct err e = { 0 };
 	bool answered;
 
@@ -81,8 +82,8 @@ static void ping(struct effects *fx, const struct ganesha_state *st, bool inside
 	}
 	if (began - fx->silence_nfs.last_us >= PING_EVERY_US || fx->silence_nfs.tenure != st->tenure) {
 		answered = nfs_ping(at, fx->group->nfs.port, PING_US, &e) == 0;
-		silence_note(&fx->silence_nfs, st->tenure, began, effects_now_us(), PING_US, answered);
-		silence_note(&fx->silence_any, st->tenure, began, effects_now_us(), PING_US, answered || inside);
+		silence_note(&fx->silence_nfs, st->tenure, began, monotonic_us(), PING_US, answered);
+		silence_note(&fx->silence_any, st->tenure, began, monotonic_us(), PING_US, answered || inside);
 	}
 	out->server_answers = fx->silence_nfs.tenure && !fx->silence_nfs.since_us;
 	out->server_unanswered_ms = silence_us(&fx->silence_nfs) / 1000;

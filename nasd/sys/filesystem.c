@@ -15,10 +15,10 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/sysmacros.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "clocks.h"
 #include "holders.h"
 #include "mountinfo.h"
 
@@ -35,14 +35,6 @@ static void close_stream(FILE **f)
 		fclose(*f);
 }
 #define AUTO_STREAM __attribute__((cleanup(close_stream)))
-
-static int64_t now_us(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
-}
 
 /* Takes over one line of mountinfo; the later line lies on top. */
 static void look_at_mount(const struct filesystem *fs, const struct mountinfo *mi,
@@ -261,7 +253,7 @@ static int unmount_patiently(const char *point, int64_t until)
 			return 0;
 		if (errno == EINTR)
 			continue;
-		if (errno != EBUSY || now_us() >= until)
+		if (errno != EBUSY || monotonic_us() >= until)
 			return -errno;
 		usleep(UNMOUNT_PAUSE_US);
 	}
@@ -270,7 +262,7 @@ static int unmount_patiently(const char *point, int64_t until)
 int filesystem_unmount(const struct filesystem *fs, int64_t wait_us, bool *already,
 		       struct filesystem_state *after, struct err *e)
 {
-	int64_t until = now_us() + wait_us;
+	int64_t until = monotonic_us() + wait_us;
 	struct filesystem_state st;
 	int r = filesystem_look(fs, &st, e);
 

@@ -12,16 +12,9 @@
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "clocks.h"
 
 static const char *where = "ganesha's module";
-
-static int64_t now_us(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
-}
 
 static int sys_error(struct err *err, int errnum, const char *what)
 {
@@ -63,7 +56,7 @@ void fsal_client_close(struct fsal_client *c)
 static int wait_for(struct fsal_client *c, short events, int64_t deadline, struct err *err)
 {
 	struct pollfd p = { .fd = c->fd, .events = events };
-	int64_t left = deadline - now_us();
+	int64_t left = deadline - monotonic_us();
 	struct timespec ts = { .tv_sec = left / 1000000, .tv_nsec = left % 1000000 * 1000 };
 	int n = left > 0 ? ppoll(&p, 1, &ts, NULL) : 0;
 
@@ -154,7 +147,7 @@ static int hear(struct fsal_client *c, enum fsal_op op, int64_t deadline, struct
 int fsal_client_ask(struct fsal_client *c, const struct fsal_request *req, const char *body,
 		    int64_t timeout_us, struct fsal_answer *answer, struct err *err)
 {
-	int64_t deadline = now_us() + timeout_us;
+	int64_t deadline = monotonic_us() + timeout_us;
 	char line[FSAL_LINE_MAX];
 	int ret, len;
 
@@ -193,7 +186,7 @@ int fsal_client_send(struct fsal_client *c, const struct fsal_request *reqs, siz
 		used += ret < 0 ? 0 : (size_t)ret;
 	}
 	if (ret >= 0)
-		ret = send_all(c, lines, used, now_us() + timeout_us, err);
+		ret = send_all(c, lines, used, monotonic_us() + timeout_us, err);
 	if (ret < 0)
 		fsal_client_close(c);
 	return ret;
@@ -207,7 +200,7 @@ int fsal_client_hear(struct fsal_client *c, enum fsal_op op, int64_t timeout_us,
 	memset(answer, 0, sizeof(*answer));
 	if (c->fd < 0)
 		return sys_error(err, ENOTCONN, "is not connected");
-	ret = hear(c, op, now_us() + timeout_us, answer, err);
+	ret = hear(c, op, monotonic_us() + timeout_us, answer, err);
 	return ret < 0 ? ret : refusal(op, answer, err);
 }
 
@@ -221,7 +214,7 @@ int fsal_client_do(struct fsal_client *c, const struct fsal_request *req, const 
 
 int fsal_client_body(struct fsal_client *c, size_t len, int64_t timeout_us, char **out, struct err *err)
 {
-	int64_t deadline = now_us() + timeout_us;
+	int64_t deadline = monotonic_us() + timeout_us;
 	AUTO_FREE char *text = malloc(len + 1);
 	size_t have = c->used < len ? c->used : len;
 

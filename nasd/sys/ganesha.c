@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "cleanup.h"
+#include "clocks.h"
 #include "ganesha_priv.h"
 #include "ganesha_rehearse.h"
 #include "log.h"
@@ -109,7 +110,7 @@ void ganesha_state(struct ganesha *g, struct ganesha_state *out)
 		snprintf(out->reason, sizeof(out->reason), "pid %d ended by itself; see %.100s",
 			 (int)g->server.pid, g->log_path);
 		if (g->troubled_pid != g->server.pid)
-			g->troubled_at = ganesha_now_us();
+			g->troubled_at = monotonic_us();
 		g->troubled_pid = g->server.pid;
 	}
 	pthread_mutex_unlock(&g->lock);
@@ -245,7 +246,7 @@ static enum outcome start_once(struct ganesha *g, const char *config, enum clien
 		ret = ganesha_server_spawn(g, config, err);
 	if (ret == 0)
 		ret = ganesha_server_wait(g, dbus, deadline, err);
-	g->started_at = ganesha_now_us();
+	g->started_at = monotonic_us();
 	if (ret < 0)
 		g->troubled_at = g->started_at;
 	return ret == 0 ? OUTCOME_DONE : start_failed(g);
@@ -256,7 +257,7 @@ static enum outcome start_once(struct ganesha *g, const char *config, enum clien
 static enum outcome start(struct ganesha *g, const char *config, enum clients_db records, bool dbus,
 			  int64_t deadline, struct err *err)
 {
-	int64_t now = ganesha_now_us();
+	int64_t now = monotonic_us();
 	struct err why = {0};
 	enum outcome o = start_once(g, config, records, dbus, now + (deadline - now) * 3 / 4, &why);
 
@@ -266,7 +267,7 @@ static enum outcome start(struct ganesha *g, const char *config, enum clients_db
 		return o;
 	}
 	log_warn("ganesha %s: does not start with the module, tried without it: %s", g->group->name, why.msg);
-	g->module_bad_at = ganesha_now_us();
+	g->module_bad_at = monotonic_us();
 	snprintf(g->module_why, sizeof(g->module_why), "the server does not start with the module: %.100s", why.msg);
 	return start_once(g, config, records, dbus, deadline, err);
 }
@@ -275,14 +276,14 @@ static enum outcome start(struct ganesha *g, const char *config, enum clients_db
  * a while: a move must not find out in the freeze. */
 static enum outcome prove(struct ganesha *g, struct err *err)
 {
-	int64_t now = ganesha_now_us();
+	int64_t now = monotonic_us();
 	bool troubled = g->troubled_at && now - g->troubled_at < TROUBLE_US;
 
-	while (ganesha_server_alive(g) && troubled && ganesha_now_us() < g->started_at + PROVE_US)
+	while (ganesha_server_alive(g) && troubled && monotonic_us() < g->started_at + PROVE_US)
 		nanosleep(&(struct timespec){.tv_nsec = PROVE_LOOK_US * 1000L}, NULL);
 	if (ganesha_server_alive(g))
 		return OUTCOME_DONE;
-	g->troubled_at = ganesha_now_us();
+	g->troubled_at = monotonic_us();
 	err_set(err, ERR_SYSTEM, EIO, where, "the server ended soon after it was warm");
 	err_remedy(err, "read %s", g->log_path);
 	return start_failed(g);
@@ -290,7 +291,7 @@ static enum outcome prove(struct ganesha *g, struct err *err)
 
 static enum outcome start_warm(struct ganesha *g, int64_t timeout_us, bool rehearse, struct err *err)
 {
-	int64_t deadline = ganesha_now_us() + timeout_us;
+	int64_t deadline = monotonic_us() + timeout_us;
 	bool grace;
 	enum outcome o;
 
@@ -365,8 +366,8 @@ static enum outcome ask_for_grace(struct ganesha *g, struct fsal_client *c, bool
 
 	if (c)
 		return ganesha_module_grace(c, active, err) == 0 ? OUTCOME_DONE : OUTCOME_FAILED;
-	o = ganesha_dbus_grace(g->bus, "4:" CLIENTS_TAKEOVER_NODEID, deadline - ganesha_now_us(), err);
-	return o == OUTCOME_DONE ? ganesha_dbus_get_grace(g->bus, active, deadline - ganesha_now_us(), err) : o;
+	o = ganesha_dbus_grace(g->bus, "4:" CLIENTS_TAKEOVER_NODEID, deadline - monotonic_us(), err);
+	return o == OUTCOME_DONE ? ganesha_dbus_get_grace(g->bus, active, deadline - monotonic_us(), err) : o;
 }
 
 /*
@@ -417,8 +418,8 @@ static enum outcome add_export(struct ganesha *g, struct fsal_client *c, unsigne
 	if (c)
 		return ganesha_module_add_export(c, path, id, err) == 0 ? OUTCOME_DONE : OUTCOME_FAILED;
 	for (;;) {
-		o = ganesha_dbus_add_export(g->bus, path, id, &busy, deadline - ganesha_now_us(), err);
-		if (o == OUTCOME_DONE || !busy || ganesha_now_us() > deadline)
+		o = ganesha_dbus_add_export(g->bus, path, id, &busy, deadline - monotonic_us(), err);
+		if (o == OUTCOME_DONE || !busy || monotonic_us() > deadline)
 			return o;
 		nanosleep(&(struct timespec){.tv_nsec = RETRY_US * 1000L}, NULL);
 	}
@@ -427,7 +428,7 @@ static enum outcome add_export(struct ganesha *g, struct fsal_client *c, unsigne
 static enum outcome check_exports(struct ganesha *g, int64_t deadline, struct err *err)
 {
 	unsigned present;
-	enum outcome o = ganesha_exports_present(g, &present, deadline - ganesha_now_us(), err);
+	enum outcome o = ganesha_exports_present(g, &present, deadline - monotonic_us(), err);
 
 	if (o != OUTCOME_DONE || present == g->group->n_exports)
 		return o;
@@ -453,16 +454,16 @@ static enum outcome add_exports(struct ganesha *g, struct fsal_client *c, int64_
 static enum outcome move_in(struct ganesha *g, struct fsal_client *c, struct ganesha_load *load,
 			    int64_t deadline, struct err *err)
 {
-	int64_t began = ganesha_now_us(), added, loaded;
+	int64_t began = monotonic_us(), added, loaded;
 	enum outcome o = add_exports(g, c, deadline, err);
 	size_t len;
 	int ret;
 
 	if (o != OUTCOME_DONE)
 		return o;
-	added = ganesha_now_us();
+	added = monotonic_us();
 	ret = ganesha_module_load(c, load, err);
-	loaded = ganesha_now_us();
+	loaded = monotonic_us();
 	if (ret < 0)
 		return OUTCOME_FAILED;
 	if (ret > 0)
@@ -471,7 +472,7 @@ static enum outcome move_in(struct ganesha *g, struct fsal_client *c, struct gan
 	len = strlen(load->word);
 	snprintf(load->word + len, sizeof(load->word) - len, " (exports %.1f, load %.1f, records %.1f ms)",
 		 (double)(added - began) / 1e3, (double)(loaded - added) / 1e3,
-		 (double)(ganesha_now_us() - loaded) / 1e3);
+		 (double)(monotonic_us() - loaded) / 1e3);
 	return o;
 }
 
@@ -485,7 +486,7 @@ static enum outcome activate_warm(struct ganesha *g, struct ganesha_load *load, 
 	if (ganesha_module_open(g, &client, &why) == 0)
 		c = &client;
 	else
-		o = open_bus(g, deadline - ganesha_now_us(), err);
+		o = open_bus(g, deadline - monotonic_us(), err);
 	if (!c && load->text)
 		snprintf(load->word, sizeof(load->word), "no module: %.140s", why.msg);
 	if (o == OUTCOME_DONE && ganesha_set_phase(g, PHASE_ACTIVATING, err) < 0)
@@ -525,7 +526,7 @@ enum outcome ganesha_activate(struct ganesha *g, int64_t timeout_us, struct err 
 enum outcome ganesha_activate_with(struct ganesha *g, struct ganesha_load *load, int64_t timeout_us,
 				   struct err *err)
 {
-	int64_t deadline = ganesha_now_us() + timeout_us;
+	int64_t deadline = monotonic_us() + timeout_us;
 	bool served = g->phase == PHASE_SERVING || g->phase == PHASE_ACTIVATING;
 	struct err why = {0};
 	char text[600];
@@ -542,7 +543,7 @@ enum outcome ganesha_activate_with(struct ganesha *g, struct ganesha_load *load,
 		o = start_warm(g, timeout_us / 2, false, &why);
 	}
 	if (o == OUTCOME_DONE)
-		o = activate_warm(g, load, ganesha_now_us() + timeout_us / 2, &why);
+		o = activate_warm(g, load, monotonic_us() + timeout_us / 2, &why);
 	if (o != OUTCOME_DONE) {
 		log_warn("ganesha %s: started cold, because: %s", g->group->name,
 			 err_format(&why, text, sizeof(text)));

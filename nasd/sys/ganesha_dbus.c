@@ -6,7 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <systemd/sd-bus.h>
-#include <time.h>
+
+#include "clocks.h"
 
 struct method {
 	const char *path, *interface, *name;
@@ -34,14 +35,6 @@ void ganesha_dbus_close(struct sd_bus **bus)
 	*bus = sd_bus_close_unref(*bus);
 }
 
-static int64_t now_us(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
-}
-
 static int start(struct sd_bus **bus, const char *socket_path)
 {
 	char address[PATH_MAX];
@@ -61,7 +54,7 @@ static int greet(struct sd_bus *bus, int64_t until)
 	int ret;
 
 	while ((ret = sd_bus_is_ready(bus)) == 0) {
-		int64_t left = until - now_us();
+		int64_t left = until - monotonic_us();
 
 		ret = sd_bus_process(bus, NULL);
 		if (ret == 0 && left <= 0)
@@ -77,7 +70,7 @@ static int greet(struct sd_bus *bus, int64_t until)
 int ganesha_dbus_open(struct sd_bus **bus, const char *socket_path, int64_t timeout_us,
 		      struct err *err)
 {
-	int64_t until = now_us() + timeout_us;
+	int64_t until = monotonic_us() + timeout_us;
 	int ret;
 
 	if (*bus && sd_bus_is_ready(*bus) > 0)

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "clocks.h"
 #include "ganesha_priv.h"
 #include "log.h"
 
@@ -71,7 +72,7 @@ static bool use(struct ganesha *g, char *plugins, char *socket)
 	const char *why = NULL;
 
 	snprintf(module, sizeof(module), "%s/" MODULE_NAME, g->module_dir);
-	if (g->module_bad_at && ganesha_now_us() - g->module_bad_at < BAD_US)
+	if (g->module_bad_at && monotonic_us() - g->module_bad_at < BAD_US)
 		return false; /* module_why says it */
 	if (g->group->nfs.migrate == CONF_MIGRATE_OFF)
 		why = "migrate-state is off";
@@ -179,13 +180,13 @@ void ganesha_module_look(struct ganesha *g, struct ganesha_module *out)
 
 void ganesha_module_wait(struct ganesha *g, int64_t deadline)
 {
-	int64_t until = ganesha_now_us() + START_US;
+	int64_t until = monotonic_us() + START_US;
 	struct fsal_answer a;
 	struct fsal_client c;
 	struct err e = { 0 };
 
 	while (ganesha_module_open(g, &c, &e) < 0) {
-		if (e.cls == ERR_REFUSED || ganesha_now_us() > until || ganesha_now_us() > deadline ||
+		if (e.cls == ERR_REFUSED || monotonic_us() > until || monotonic_us() > deadline ||
 		    !ganesha_server_alive(g)) {
 			log_warn("ganesha %s: its module is of no use: %s", g->group->name, e.msg);
 			return;
@@ -261,12 +262,12 @@ int ganesha_module_records(struct ganesha *g, struct fsal_client *c, struct err 
  * its slots: should one be lost, the target repeats it. */
 static int drain(struct fsal_client *c, int64_t limit_us, struct fsal_answer *a, struct err *err)
 {
-	int64_t until = ganesha_now_us() + limit_us;
+	int64_t until = monotonic_us() + limit_us;
 	int ret;
 
 	do
 		ret = simple(c, FSAL_DRAIN, DRAIN_LOOK_MS, NULL, ASK_US, a, err);
-	while (ret == 0 && a->u.drain.running > 0 && ganesha_now_us() < until);
+	while (ret == 0 && a->u.drain.running > 0 && monotonic_us() < until);
 	if (ret == 0 && a->u.drain.running > 0)
 		ret = err_set(err, ERR_TIMEOUT, ETIMEDOUT, "drain", "%lld requests still ran",
 			      (long long)a->u.drain.running);
@@ -322,7 +323,7 @@ int ganesha_gate(struct ganesha *g, int64_t reopen_us, int64_t drain_us, uint64_
 	const struct fsal_request both[] = {
 		{ FSAL_GATE, (uint64_t)reopen_us / 1000, NULL }, { since ? FSAL_DUMP_SINCE : FSAL_DUMP, since, NULL },
 	};
-	int64_t began = ganesha_now_us(), closed;
+	int64_t began = monotonic_us(), closed;
 	struct fsal_client *c = &g->gated;
 	struct fsal_answer a;
 	struct err why = { 0 };
@@ -336,7 +337,7 @@ int ganesha_gate(struct ganesha *g, int64_t reopen_us, int64_t drain_us, uint64_
 	if (ret == 0)
 		ret = fsal_client_hear(c, FSAL_GATE, GATE_US, &a, err);
 	out->closed = ret == 0;
-	closed = ganesha_now_us();
+	closed = monotonic_us();
 	if (ret == 0) {
 		ret = fsal_client_hear(c, both[1].op, DUMP_US, &a, &why);
 		if (ret == -EPERM)
@@ -347,7 +348,7 @@ int ganesha_gate(struct ganesha *g, int64_t reopen_us, int64_t drain_us, uint64_
 			*err = why;
 	}
 	out->gate_us = closed - began;
-	out->dump_us = ganesha_now_us() - closed;
+	out->dump_us = monotonic_us() - closed;
 	if (ret == 0) {
 		out->held = a.u.dump.held;
 		out->drain_us = a.u.dump.drain_us;

@@ -120,8 +120,6 @@ int ganesha_module_grace(struct fsal_client *c, bool *active, struct err *err);
 int ganesha_module_add_export(struct fsal_client *c, const char *file, unsigned id, struct err *err);
 
 /* ---- ganesha_proc.c */
-int64_t ganesha_now_us(void);
-
 /* Finds the processes of an earlier nasd. */
 void ganesha_adopt(struct ganesha *g);
 

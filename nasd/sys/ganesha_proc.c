@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "cleanup.h"
+#include "clocks.h"
 #include "ganesha_priv.h"
 #include "log.h"
 #include "tcp_abandon.h"
@@ -21,14 +22,6 @@ enum {
 };
 
 static const char *where = "ganesha";
-
-int64_t ganesha_now_us(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
-}
 
 static void pause_us(long us)
 {
@@ -208,7 +201,7 @@ int ganesha_bus_start(struct ganesha *g, int64_t deadline, struct err *err)
 		if (child_ended(g->bus_proc.pidfd))
 			return err_set(err, ERR_SYSTEM, EIO, where, "dbus-daemon ended at once, see %s",
 				       g->log_path);
-		if (ganesha_now_us() > deadline)
+		if (monotonic_us() > deadline)
 			return err_set(err, ERR_TIMEOUT, ETIMEDOUT, where, "dbus-daemon does not listen");
 		pause_us(POLL_US);
 	}
@@ -336,7 +329,7 @@ int ganesha_server_wait(struct ganesha *g, bool dbus, int64_t deadline, struct e
 		port = port || port_open(g);
 		if (port && (!dbus || dbus_answers(g)))
 			return 0;
-		if (ganesha_now_us() > deadline)
+		if (monotonic_us() > deadline)
 			return err_set(err, ERR_TIMEOUT, ETIMEDOUT, where, "the server does not %s",
 				       port ? "answer on D-Bus" : "listen");
 		pause_us(POLL_US);

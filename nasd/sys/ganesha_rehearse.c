@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "clocks.h"
 #include "ganesha_conf.h"
 #include "ganesha_priv.h"
 #include "log.h"
@@ -34,7 +35,7 @@ static int ask(struct fsal_client *c, enum fsal_op op, const char *path, int64_t
 	struct fsal_request req = { op, GANESHA_REHEARSAL_ID, path };
 	struct fsal_answer a;
 
-	return fsal_client_do(c, &req, NULL, deadline - ganesha_now_us(), &a, err);
+	return fsal_client_do(c, &req, NULL, deadline - monotonic_us(), &a, err);
 }
 
 /* The first one makes ganesha load the FSAL below and much else; when it goes,
@@ -89,7 +90,7 @@ static size_t make_request(struct words *w, bool sequence)
 static int wait_for(int fd, short events, int64_t deadline, struct err *err)
 {
 	struct pollfd p = { .fd = fd, .events = events };
-	int64_t left = deadline - ganesha_now_us();
+	int64_t left = deadline - monotonic_us();
 	int n = left > 0 ? poll(&p, 1, (int)((left + 999) / 1000)) : 0;
 
 	if (n > 0)
@@ -225,7 +226,7 @@ static int connect_one(const union address *a, int64_t deadline, int *out, struc
 
 int ganesha_rehearse_requests(const struct conf_nfs *nfs, int64_t timeout_us, struct err *err)
 {
-	int64_t deadline = ganesha_now_us() + timeout_us;
+	int64_t deadline = monotonic_us() + timeout_us;
 	int fd[CONNECTIONS], n = 0;
 	union address a;
 	int ret = find_address(nfs, &a, err);
@@ -242,13 +243,13 @@ int ganesha_rehearse_requests(const struct conf_nfs *nfs, int64_t timeout_us, st
 
 void ganesha_rehearse(struct ganesha *g, int64_t deadline)
 {
-	int64_t began = ganesha_now_us(), exported, left;
+	int64_t began = monotonic_us(), exported, left;
 	char text[ERR_MSG_MAX + ERR_WHERE_MAX + ERR_REMEDY_MAX];
 	struct err e = { 0 };
 
 	if (g->module_used && rehearse_export(g, deadline, &e) < 0)
 		log_info("ganesha %s: no export could be rehearsed: %s", g->group->name, e.msg);
-	exported = ganesha_now_us();
+	exported = monotonic_us();
 	left = deadline - exported < REQUESTS_US ? deadline - exported : REQUESTS_US;
 	e = (struct err){ 0 };
 	if (ganesha_rehearse_requests(&g->group->nfs, left, &e) < 0)
@@ -256,5 +257,5 @@ void ganesha_rehearse(struct ganesha *g, int64_t deadline)
 			  err_format(&e, text, sizeof(text)));
 	else
 		log_debug("ganesha %s: rehearsed an export in %lld us, requests in %lld us", g->group->name,
-			  (long long)(exported - began), (long long)(ganesha_now_us() - exported));
+			  (long long)(exported - began), (long long)(monotonic_us() - exported));
 }

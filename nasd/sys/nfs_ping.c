@@ -7,10 +7,10 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "clocks.h"
 
 /* Record marking and message types: RFC 5531 sections 9 and 11. */
 enum {
@@ -26,20 +26,12 @@ enum {
 
 static const char *where = "NFS";
 
-static int64_t now_us(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
-}
-
 static int wait_for(int fd, short events, int64_t until)
 {
 	struct pollfd p = { .fd = fd, .events = events };
 	int64_t left;
 
-	while ((left = until - now_us()) > 0) {
+	while ((left = until - monotonic_us()) > 0) {
 		int n = poll(&p, 1, (int)((left + 999) / 1000));
 
 		if (n > 0)
@@ -133,7 +125,7 @@ static int fail(int ret, int64_t limit_us, struct err *err)
 
 int nfs_ping(const struct net_addr *addr, uint16_t port, int64_t limit_us, struct err *err)
 {
-	int64_t until = now_us() + limit_us;
+	int64_t until = monotonic_us() + limit_us;
 	AUTO_CLOSE int fd = socket(addr->family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	uint32_t xid = 0;
 	int ret = fd < 0 ? -errno : 0;

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "clocks.h"
 #include "log.h"
 #include "peer_link_int.h"
 #include "sock_addr.h"
@@ -24,7 +25,7 @@ static void dial(struct peer_link *l)
 	size_t i;
 
 	l->next_attempt = slot + 1;
-	l->dialled_us = peer_link_now_us();
+	l->dialled_us = monotonic_us();
 	/* One that has got through is about to introduce itself: let it. */
 	for (i = 0; i < LINK_ATTEMPTS; i++)
 		if (l->attempts[i] && peer_conn_is_secured(l->attempts[i]))
@@ -162,7 +163,7 @@ static int on_dial(sd_event_source *source, uint64_t usec, void *data)
 
 void peer_dial_schedule(struct peer_link *l, int64_t delay_us)
 {
-	int64_t pace = l->dialled_us + LINK_DIAL_US - peer_link_now_us();
+	int64_t pace = l->dialled_us + LINK_DIAL_US - monotonic_us();
 
 	if (l->self != LISTENING_NODE && delay_us < pace)
 		delay_us = pace;

@@ -13,25 +13,10 @@
 #include <string.h>
 #include <time.h>
 
+#include "clocks.h"
 #include "identity.h"
 #include "log.h"
 #include "peer_link_int.h"
-
-int64_t peer_link_now_us(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
-}
-
-static int64_t wall_us(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_REALTIME, &ts);
-	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
-}
 
 static const char *peer_name(const struct peer_link *l)
 {
@@ -44,7 +29,7 @@ static void send_heartbeat(struct peer_link *l)
 {
 	struct peer_msg m;
 
-	peer_clock_fill(&l->clock, peer_link_now_us(), &m);
+	peer_clock_fill(&l->clock, monotonic_us(), &m);
 	peer_conn_send(l->in_use, &m);
 }
 
@@ -67,7 +52,7 @@ static int on_silence(sd_event_source *source, uint64_t usec, void *data)
 {
 	struct peer_link *l = data;
 	int64_t dead_after = (int64_t)l->conf->cluster.dead_after_us;
-	int64_t silent = peer_link_now_us() - l->last_heard_us;
+	int64_t silent = monotonic_us() - l->last_heard_us;
 
 	(void)usec;
 	if (!l->in_use)
@@ -103,7 +88,7 @@ static void set_last_error(struct peer_link *l, const char *reason)
 /* in_use is gone already, or about to be freed by the caller. */
 static void go_down(struct peer_link *l, const char *reason)
 {
-	int64_t now = peer_link_now_us();
+	int64_t now = monotonic_us();
 
 	l->in_use = NULL;
 	l->since_wall_us = wall_us();
@@ -121,7 +106,7 @@ static void go_up(struct peer_link *l, struct peer_conn *c, const struct peer_in
 	const struct conf_cluster *cl = &l->conf->cluster;
 
 	l->in_use = c;
-	l->up_at_us = peer_link_now_us();
+	l->up_at_us = monotonic_us();
 	l->since_wall_us = wall_us();
 	l->connects++;
 	snprintf(l->version, sizeof(l->version), "%s", intro->version);
@@ -187,7 +172,7 @@ static void take_intro(struct peer_link *l, struct peer_conn *c, size_t slot,
 			       intro->node, peer_name(l));
 		return;
 	}
-	l->last_heard_us = peer_link_now_us();
+	l->last_heard_us = monotonic_us();
 	l->attempts[slot] = NULL;
 	if (l->in_use)
 		replace(l);
@@ -203,7 +188,7 @@ static void on_message(struct peer_conn *c, const struct peer_msg *msg, void *da
 		take_intro(l, c, slot, msg);
 		return;
 	}
-	l->last_heard_us = peer_link_now_us();
+	l->last_heard_us = monotonic_us();
 	if (msg->type == MSG_INTRO)
 		peer_conn_fail(c, "it introduced itself twice");
 	else if (msg->type == MSG_HEARTBEAT)
@@ -216,7 +201,7 @@ static void on_message(struct peer_conn *c, const struct peer_msg *msg, void *da
 static void say_refused(struct peer_link *l, size_t slot, const char *address, const char *reason)
 {
 	struct link_said *s = &l->said[l->self == LISTENING_NODE ? 0 : slot];
-	int64_t now = peer_link_now_us();
+	int64_t now = monotonic_us();
 	char text[sizeof(l->last_error)];
 
 	snprintf(text, sizeof(text), "%.46s: %s", address, reason);

@@ -56,8 +56,6 @@ struct peer_link {
 	struct link_said said[LINK_ATTEMPTS];
 };
 
-int64_t peer_link_now_us(void);
-
 /* A new connection in this (empty) slot; takes *fd over. */
 int peer_link_attempt(struct peer_link *l, size_t slot, int *fd, const struct sockaddr *addr);
 

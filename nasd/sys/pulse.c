@@ -17,6 +17,7 @@
 #include <gnutls/gnutls.h>
 
 #include "cleanup.h"
+#include "clocks.h"
 #include "log.h"
 #include "sock_addr.h"
 
@@ -63,14 +64,6 @@ struct pulse {
 	uint64_t told_seq;        /* of that pulse: another path may be slower */
 	uint64_t verdicts[PULSE_VERDICTS];
 };
-
-static int64_t now_us(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
-}
 
 static const struct conf_ip *own_ip(const struct path *w)
 {
@@ -125,7 +118,7 @@ static int on_readable(sd_event_source *source, int fd, uint32_t revents, void *
 {
 	struct path *w = data;
 	unsigned char buf[PULSE_LEN + 1]; /* one more, so that a longer one is seen */
-	int64_t now = now_us();
+	int64_t now = monotonic_us();
 
 	(void)source;
 	(void)revents;
@@ -270,7 +263,7 @@ static void send_pulses(struct pulse *p, int64_t now)
 static int on_beat(sd_event_source *source, uint64_t usec, void *data)
 {
 	struct pulse *p = data;
-	int64_t now = now_us();
+	int64_t now = monotonic_us();
 
 	(void)usec;
 	if (!all_open(p) && now - p->opened_us >= OPEN_AGAIN_US)
@@ -334,7 +327,7 @@ int pulse_new(sd_event *event, const struct conf *conf, int self, const struct p
 		pulse_free(p);
 		return err_set(err, ERR_SYSTEM, -ret, "heartbeats", "cannot be started");
 	}
-	open_paths(p, now_us());
+	open_paths(p, monotonic_us());
 	*out = p;
 	return 0;
 }
