@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "admin.h"
+#include "clients.h"
 #include "export_mgr.h"
 #include "nfs_file_handle.h"
 #include "precopy.h"
@@ -222,8 +223,9 @@ int dump_client_row(struct dumping *d, const nfs_client_id_t *c)
 	return 0;
 }
 
-static int dump_client(struct dumping *d, nfs_client_id_t *c)
+static int dump_client(nfs_client_id_t *c, void *data)
 {
+	struct dumping *d = data;
 	struct glist_head *g;
 	bool same;
 	int ret;
@@ -244,23 +246,6 @@ static int dump_client(struct dumping *d, nfs_client_id_t *c)
 	if (ret == 0 && !same)
 		ret = dump_owners(d, &c->cid_lockowners);
 	pthread_mutex_unlock(&c->cid_mutex);
-	return ret;
-}
-
-/* The reaper and EXCHANGE_ID take this lock for writing before they take a client
- * out (hashtable_getlatch with may_write). */
-static int dump_partition(struct dumping *d, struct hash_partition *partition)
-{
-	struct rbt_node *node;
-	int ret = 0;
-
-	pthread_rwlock_rdlock(&partition->lock);
-	for (node = partition->rbt.leftmost; node && ret == 0; RBT_INCREMENT(node)) {
-		const struct hash_data *entry = RBT_OPAQ(node);
-
-		ret = dump_client(d, entry->val.addr);
-	}
-	pthread_rwlock_unlock(&partition->lock);
 	return ret;
 }
 
@@ -291,8 +276,8 @@ int dump_state(const struct private_parts *parts, uint64_t since, struct state_t
 	d.slots = calloc(STATE_SLOTS_MAX, sizeof(*d.slots));
 	if (ret == 0 && !d.slots)
 		ret = fault_set(fault, ENOMEM, "out of memory");
-	for (uint32_t i = 0; ret == 0 && i < ht_confirmed_client_id->parameter.index_size; i++)
-		ret = dump_partition(&d, &ht_confirmed_client_id->partitions[i]);
+	if (ret == 0)
+		ret = clients_each(ht_confirmed_client_id, dump_client, &d);
 	if (ret == 0)
 		ret = state_end(text, fault);
 	free(d.slots);

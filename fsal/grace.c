@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "admin.h"
+#include "clients.h"
 #include "clock.h"
 #include "conns.h"
 #include "giveup.h"
@@ -38,26 +39,7 @@ uint64_t grace_given_up(void)
 
 /* ---- who is there */
 
-/* Calls fn for each client of the table, under its lock; stops at false. */
-static void each_client(hash_table_t *table, bool (*fn)(const nfs_client_id_t *c, void *data), void *data)
-{
-	bool go_on = true;
-
-	for (uint32_t i = 0; go_on && i < table->parameter.index_size; i++) {
-		struct hash_partition *p = &table->partitions[i];
-		struct rbt_node *node;
-
-		pthread_rwlock_rdlock(&p->lock);
-		for (node = p->rbt.leftmost; node && go_on; RBT_INCREMENT(node)) {
-			const struct hash_data *entry = RBT_OPAQ(node);
-
-			go_on = fn(entry->val.addr, data);
-		}
-		pthread_rwlock_unlock(&p->lock);
-	}
-}
-
-static bool count_client(const nfs_client_id_t *c, void *data)
+static int count_client(nfs_client_id_t *c, void *data)
 {
 	struct giveup_look *look = data;
 
@@ -67,13 +49,8 @@ static bool count_client(const nfs_client_id_t *c, void *data)
 		look->reclaiming++;
 	else if (c->cid_allow_reclaim)
 		look->back++;
-	return true;
+	return 0;
 }
-
-struct seek {
-	char address[INET6_ADDRSTRLEN];
-	bool found;
-};
 
 /* ganesha has both forms of an IPv4 client of an IPv6 socket. */
 static const char *without_prefix(const char *text)
@@ -81,12 +58,11 @@ static const char *without_prefix(const char *text)
 	return strncmp(text, "::ffff:", 7) ? text : text + 7;
 }
 
-static bool has_address(const nfs_client_id_t *c, void *data)
+static int has_address(nfs_client_id_t *c, void *data)
 {
-	struct seek *s = data;
+	const char *address = data;
 
-	s->found = c->gsh_client && !strcmp(without_prefix(c->gsh_client->hostaddr_str), s->address);
-	return !s->found;
+	return c->gsh_client && !strcmp(without_prefix(c->gsh_client->hostaddr_str), address);
 }
 
 static bool address_text(const struct sockaddr_storage *a, char text[INET6_ADDRSTRLEN])
@@ -104,16 +80,15 @@ static bool address_text(const struct sockaddr_storage *a, char text[INET6_ADDRS
 	return inet_ntop(AF_INET6, bytes, text, INET6_ADDRSTRLEN) != NULL;
 }
 
-/* nasd's own, from this host, are nobody on his way. */
+/* nasd's own, from this host, are no client on its way. */
 static void count_connection(const struct sockaddr_storage *peer, void *data)
 {
 	struct giveup_look *look = data;
-	struct seek s = {.found = false};
+	char address[INET6_ADDRSTRLEN];
 
-	if (!address_text(peer, s.address) || !strncmp(s.address, "127.", 4) || !strcmp(s.address, "::1"))
+	if (!address_text(peer, address) || !strncmp(address, "127.", 4) || !strcmp(address, "::1"))
 		return;
-	each_client(ht_confirmed_client_id, has_address, &s);
-	look->coming += !s.found;
+	look->coming += !clients_each(ht_confirmed_client_id, has_address, address);
 }
 
 static void look_around(const struct private_parts *parts, struct giveup_look *look)
@@ -121,8 +96,8 @@ static void look_around(const struct private_parts *parts, struct giveup_look *l
 	*look = (struct giveup_look){0};
 	if (admin_in_grace(parts, &look->in_grace, NULL) < 0 || !look->in_grace)
 		return;
-	each_client(ht_confirmed_client_id, count_client, look);
-	each_client(parts->unconfirmed, count_client, look);
+	clients_each(ht_confirmed_client_id, count_client, look);
+	clients_each(parts->unconfirmed, count_client, look);
 	if (grace.giveup.wait_us && look->back && !look->reclaiming && !look->coming)
 		conns_each(count_connection, look);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "clients.h"
 #include "clock.h"
 #include "dump_int.h"
 
@@ -183,34 +184,19 @@ static int copy_client(struct dumping *d, struct copied *c)
 
 /* ---- all of them */
 
-static int note(uint64_t id, struct fault *fault)
+static int note(nfs_client_id_t *c, void *data)
 {
 	if (last.n == last.room) {
 		size_t room = last.room ? 2 * last.room : 64;
 		struct copied *clients = realloc(last.clients, room * sizeof(*clients));
 
 		if (!clients)
-			return fault_set(fault, ENOMEM, "out of memory");
+			return fault_set(data, ENOMEM, "out of memory");
 		last.clients = clients;
 		last.room = room;
 	}
-	last.clients[last.n++] = (struct copied){.id = id};
+	last.clients[last.n++] = (struct copied){.id = c->cid_clientid};
 	return 0;
-}
-
-static int note_partition(struct hash_partition *partition, struct fault *fault)
-{
-	struct rbt_node *node;
-	int ret = 0;
-
-	pthread_rwlock_rdlock(&partition->lock);
-	for (node = partition->rbt.leftmost; node && ret == 0; RBT_INCREMENT(node)) {
-		const struct hash_data *entry = RBT_OPAQ(node);
-
-		ret = note(((const nfs_client_id_t *)entry->val.addr)->cid_clientid, fault);
-	}
-	pthread_rwlock_unlock(&partition->lock);
-	return ret;
 }
 
 static int by_id(const void *a, const void *b)
@@ -228,8 +214,8 @@ int precopy_dump(const struct private_parts *parts, struct state_text *text, uin
 
 	last.base = 0;
 	last.n = 0;
-	for (uint32_t i = 0; ret == 0 && i < ht_confirmed_client_id->parameter.index_size; i++)
-		ret = note_partition(&ht_confirmed_client_id->partitions[i], fault);
+	if (ret == 0)
+		ret = clients_each(ht_confirmed_client_id, note, fault);
 	if (last.n)
 		qsort(last.clients, last.n, sizeof(*last.clients), by_id);
 	for (size_t i = 0; ret == 0 && i < last.n; i++)

@@ -33,13 +33,6 @@ static size_t ip_size(int family)
 	return family == AF_INET ? 4 : 16;
 }
 
-static bool same_subnet(const unsigned char *a, const unsigned char *b, unsigned prefixlen)
-{
-	unsigned bytes = prefixlen / 8, bits = prefixlen % 8;
-
-	return memcmp(a, b, bytes) == 0 && (!bits || (a[bytes] ^ b[bytes]) >> (8 - bits) == 0);
-}
-
 static void scan_one(struct scan *s, const struct ifaddrmsg *ifa, const unsigned char *ip,
 		     uint32_t flags)
 {
@@ -47,7 +40,7 @@ static void scan_one(struct scan *s, const struct ifaddrmsg *ifa, const unsigned
 
 	if (memcmp(ip, s->want->ip, ip_size(s->want->family)) != 0) {
 		if (here && ifa->ifa_prefixlen == s->want->prefixlen &&
-		    same_subnet(ip, s->want->ip, s->want->prefixlen))
+		    net_same_subnet(ip, s->want->ip, s->want->prefixlen))
 			s->has_followers = true;
 	} else if (!here) {
 		s->elsewhere = ifa->ifa_index;

@@ -43,6 +43,9 @@ char *net_addr_format(const struct net_addr *addr, char *buf, size_t size);
 /* The same without the prefix length. */
 char *net_addr_format_ip(int family, const unsigned char *ip, char *buf, size_t size);
 
+/* Both in network order and of one family: are their first prefixlen bits equal? */
+bool net_same_subnet(const unsigned char *a, const unsigned char *b, unsigned prefixlen);
+
 /*
  * Adds the address to its interface. An identical address that is there
  * already is success. -ENODEV: no such interface; -EEXIST: the same address

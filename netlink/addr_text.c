@@ -112,3 +112,10 @@ char *net_addr_format(const struct net_addr *addr, char *buf, size_t size)
 		 addr->prefixlen);
 	return buf;
 }
+
+bool net_same_subnet(const unsigned char *a, const unsigned char *b, unsigned prefixlen)
+{
+	unsigned bytes = prefixlen / 8, bits = prefixlen % 8;
+
+	return memcmp(a, b, bytes) == 0 && (!bits || (a[bytes] ^ b[bytes]) >> (8 - bits) == 0);
+}

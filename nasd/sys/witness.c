@@ -9,14 +9,6 @@
 
 #include "dup.h"
 
-static bool same_net(const unsigned char *a, const unsigned char *b, unsigned bits)
-{
-	unsigned whole = bits / 8, rest = bits % 8;
-	unsigned mask = rest ? 0xffu & (0xffu << (8 - rest)) : 0;
-
-	return !memcmp(a, b, whole) && (!rest || ((a[whole] ^ b[whole]) & mask) == 0);
-}
-
 static const struct conf_address *link_of(const struct conf_group *g, int family, const unsigned char *ip)
 {
 	size_t len = family == AF_INET ? 4 : 16;
@@ -26,7 +18,7 @@ static const struct conf_address *link_of(const struct conf_group *g, int family
 			return NULL;
 	for (size_t i = 0; i < g->n_addresses; i++)
 		if (g->addresses[i].net.ip.family == family &&
-		    same_net(g->addresses[i].net.ip.bytes, ip, g->addresses[i].net.prefix))
+		    net_same_subnet(g->addresses[i].net.ip.bytes, ip, g->addresses[i].net.prefix))
 			return &g->addresses[i];
 	return NULL;
 }
