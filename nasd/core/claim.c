@@ -82,7 +82,7 @@ void claim_begin(struct group_core *g, int64_t now, const struct group_request *
 			    "start nasd there; or, when you have seen that the node is off: --peer-confirmed-dead NODE");
 		return;
 	}
-	if (!g->t.silent_at && g->t.life.heard_us >= 0) {
+	if (takeover_peer_heard(g)) {
 		reply_error(g, req, "the peer is not dead: its heartbeats arrive", "check the link between the two nasd: nasctl status");
 		return;
 	}

@@ -263,7 +263,7 @@ void group_facts(struct group_core *g, int64_t now, enum facts_tag tag, const st
 	struct peer_msg *m;
 
 	g->facts[g->cfg.self] = *f;
-	takeover_facts(g, now, f);
+	held_facts(g, now, f);
 	if (g->state == GS_STANDBY && group_may_serve(g) != g->said_serving)
 		group_send_hello(g); /* the peer may be waiting for that */
 	switch (tag) {

@@ -175,8 +175,8 @@ void group_server_died(struct group_core *g, int64_t now, const char *reason);
 /* The peer's life or this node's own has changed: call also before group_fenced. */
 void group_peer_life(struct group_core *g, int64_t now, const struct peer_life *life);
 /* Answer to ACT_FENCE. The evidence's epoch and boot are the core's to fill;
- * NULL: the run was called off or could not be begun, and why. */
-void group_fenced(struct group_core *g, int64_t now, const struct fence_evidence *e, const char *why);
+ * NULL: the run was called off or could not be begun. */
+void group_fenced(struct group_core *g, int64_t now, const struct fence_evidence *e);
 void group_witness(struct group_core *g, int64_t now, enum witness w);
 /* DRBD's handler asks what became of the peer; answered by ACT_DRBD_ANSWER. */
 void group_drbd_asks(struct group_core *g, int64_t now);

@@ -224,17 +224,16 @@ void takeover_init(struct group_core *g);
 /* Something that it depends on has changed; after every event. */
 void takeover_think(struct group_core *g, int64_t now);
 int64_t takeover_next_tick(const struct group_core *g); /* 0: none */
-void takeover_facts(struct group_core *g, int64_t now, const struct facts *f);
+/* Its heartbeats arrive, on whatever path. */
+bool takeover_peer_heard(const struct group_core *g);
 void takeover_confirm(struct group_core *g, int64_t now, const struct group_request *req);
 /* The group was taken over on an operator's word: DRBD may be told so. */
 void takeover_trusted(struct group_core *g, int64_t now, const struct group_request *req);
-void takeover_outdate_asked(struct group_core *g, const struct peer_msg *m);
-void takeover_outdated(struct group_core *g, int64_t now, const struct peer_msg *m);
-
-void takeover_look(struct group_core *g); /* facts, now */
 
 /* held.c */
 bool held_now(const struct group_core *g);
+/* It is ours to have it answered, and there is nothing to answer yet. */
+bool held_unanswered(const struct group_core *g);
 bool held_serves(const struct group_core *g);
 bool held_replicating(const struct facts *f);
 /* The peer's node's last sign of life. */
@@ -245,6 +244,10 @@ bool held_copy_good(const struct group_core *g);
 void held_may_be_told(struct group_core *g, int64_t now, enum fence_peer_answer answer, uint64_t epoch, const char *why);
 void held_settle(struct group_core *g, int64_t now);
 int64_t held_next_tick(const struct group_core *g); /* while it is held; 0: none */
+void held_look(struct group_core *g); /* facts, now */
+void held_facts(struct group_core *g, int64_t now, const struct facts *f);
+void held_outdate_asked(struct group_core *g, const struct peer_msg *m);
+void held_outdated(struct group_core *g, int64_t now, const struct peer_msg *m);
 
 /* server.c */
 /* Facts of an active node: does it serve, and does it serve well? */

@@ -61,6 +61,11 @@ bool held_may_tell(const struct group_core *g)
 	return t->told == FENCE_PEER_OUTDATED || (held_alive_us(g) < t->told_at && t->life.paused_us < t->told_at);
 }
 
+bool held_unanswered(const struct group_core *g)
+{
+	return held_now(g) && held_serves(g) && !held_may_tell(g);
+}
+
 /* DRBD asks because of a promotion here; else it was connected until just now. */
 static bool promotes(const struct group_core *g)
 {
@@ -85,7 +90,7 @@ bool held_copy_good(const struct group_core *g)
 
 /* ---- DRBD's writes */
 
-void takeover_look(struct group_core *g)
+void held_look(struct group_core *g)
 {
 	struct action *a = group_push(g, ACT_FACTS);
 
@@ -119,12 +124,12 @@ static void let_io_go_on(struct group_core *g, int64_t now)
 	if (t->asked) {
 		tell_drbd(g, t->told, t->told_why);
 		t->frozen = false; /* or facts from now on will show it */
-		takeover_look(g);
+		held_look(g);
 		t->resume_at = now + RESUME_WAIT_US;
 	} else if (!t->resuming && now >= t->resume_at && !t->resume_looked) {
 		t->resume_looked = true; /* a last look: it may have been lost anew since */
 		t->resume_at = now + FACTS_WAIT_US;
-		takeover_look(g);
+		held_look(g);
 	} else if (!t->resuming && now >= t->resume_at) {
 		t->resuming = group_push(g, ACT_RESUME_IO) != NULL;
 	}
@@ -167,7 +172,7 @@ void held_settle(struct group_core *g, int64_t now)
 }
 
 /* The owner has lost our copy, and we stand by: ours is outdated from now on. */
-void takeover_outdate_asked(struct group_core *g, const struct peer_msg *m)
+void held_outdate_asked(struct group_core *g, const struct peer_msg *m)
 {
 	const char *why = NULL;
 	struct err e;
@@ -193,12 +198,12 @@ void group_outdated(struct group_core *g, int64_t now, bool ok, const struct err
 {
 	g->t.outdating = false;
 	g->facts[g->cfg.self].valid = false; /* of the time before */
-	takeover_look(g);
+	held_look(g);
 	group_send_err(g, MSG_OUTDATED, g->t.outdate_epoch, ok ? NULL : e);
 	takeover_think(g, now);
 }
 
-void takeover_outdated(struct group_core *g, int64_t now, const struct peer_msg *m)
+void held_outdated(struct group_core *g, int64_t now, const struct peer_msg *m)
 {
 	char why[FENCE_EXPLAIN_MAX];
 
@@ -207,7 +212,7 @@ void takeover_outdated(struct group_core *g, int64_t now, const struct peer_msg 
 	if (!m->u.answer.ok) {
 		snprintf(g->t.trouble, sizeof(g->t.trouble), "%s does not mark its copy outdated: %.150s", peer_name(g),
 			 m->u.answer.err.msg);
-		takeover_look(g); /* DRBD may be connected again */
+		held_look(g); /* DRBD may be connected again */
 		return;
 	}
 	snprintf(why, sizeof(why), "%s stands by and has marked its copy outdated", peer_name(g));
@@ -222,7 +227,7 @@ void group_drbd_asks(struct group_core *g, int64_t now)
 		g->t.told = FENCE_PEER_NO_PROOF; /* it costs little to ask the peer once more */
 	g->t.alone = true;
 	g->t.asked = true;
-	takeover_look(g);
+	held_look(g);
 	takeover_think(g, now);
 }
 
@@ -230,7 +235,7 @@ void group_io_resumed(struct group_core *g, int64_t now, bool ok, const struct e
 {
 	g->t.resuming = g->t.resume_looked = false;
 	g->t.resume_at = now + RESUME_WAIT_US;
-	takeover_look(g);
+	held_look(g);
 	if (ok)
 		g->t.frozen = false;
 	else
@@ -238,7 +243,7 @@ void group_io_resumed(struct group_core *g, int64_t now, bool ok, const struct e
 	takeover_think(g, now);
 }
 
-void takeover_facts(struct group_core *g, int64_t now, const struct facts *f)
+void held_facts(struct group_core *g, int64_t now, const struct facts *f)
 {
 	struct takeover *t = &g->t;
 	bool frozen = f->drbd_known && f->drbd_suspended && !held_replicating(f);

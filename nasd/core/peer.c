@@ -162,8 +162,8 @@ void group_message(struct group_core *g, int64_t now, const struct peer_msg *m)
 	case MSG_CLAIMED: claim_agreed(g, now, m->epoch); break;
 	case MSG_REQUEST: remote_request(g, now, m); break;
 	case MSG_REPLY: remote_reply(g, m); break;
-	case MSG_OUTDATE: takeover_outdate_asked(g, m); break;
-	case MSG_OUTDATED: takeover_outdated(g, now, m); break;
+	case MSG_OUTDATE: held_outdate_asked(g, m); break;
+	case MSG_OUTDATED: held_outdated(g, now, m); break;
 	case MSG_INTRO:
 	case MSG_HEARTBEAT:
 	case MSG_CLIENTS:

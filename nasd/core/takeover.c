@@ -26,6 +26,8 @@ enum {
 	LOOK_WAIT_US = 300000,      /* for facts, before a run: DRBD may be connected again */
 };
 
+static const char cut_off_from_clients[] = "none of the clients answers: this node seems cut off from them";
+
 void takeover_init(struct group_core *g)
 {
 	g->t.life.heard_us = -1;
@@ -61,8 +63,8 @@ static const char *unfit(const struct group_core *g)
 	if (!f->valid || g->t.facts_at < g->t.silent_at || g->t.outdating)
 		return "looking at this node first";
 	if (!in_touch(g, g->t.silent_at))
-		return g->t.witness == WITNESS_SILENT ? "none of the clients answers: this node seems cut off from them" :
-							"asking whether the clients answer";
+		return g->t.witness == WITNESS_SILENT ? cut_off_from_clients :
+							       "asking whether the clients answer";
 	if (!f->drbd_known)
 		return "DRBD cannot be asked here";
 	/* else the other may have written on alone before it died */
@@ -94,7 +96,7 @@ static enum fence_need need_now(const struct group_core *g, int64_t now)
 
 	if (g->t.silent_at && stands_by_for_peer(g) && !unfit(g))
 		return NEED_TAKEOVER;
-	if (!held_now(g) || !held_serves(g) || held_may_tell(g) || !held_copy_good(g) || !in_touch(g, g->t.frozen_at))
+	if (!held_unanswered(g) || !held_copy_good(g) || !in_touch(g, g->t.frozen_at))
 		return NEED_NONE;
 	if (g->peer_up ? held >= AGREE_WAIT_US : g->t.silent_at || held >= LINK_WAIT_US)
 		return NEED_IO;
@@ -227,13 +229,13 @@ static void pursue(struct group_core *g, int64_t now, enum fence_need need)
 	if (need == NEED_IO && !t->looked) {
 		t->looked = true;
 		t->run_at = now + LOOK_WAIT_US; /* or when the facts are there */
-		takeover_look(g);
+		held_look(g);
 		return;
 	}
 	begin_run(g);
 }
 
-void group_fenced(struct group_core *g, int64_t now, const struct fence_evidence *e, const char *why)
+void group_fenced(struct group_core *g, int64_t now, const struct fence_evidence *e)
 {
 	struct takeover *t = &g->t;
 
@@ -247,7 +249,6 @@ void group_fenced(struct group_core *g, int64_t now, const struct fence_evidence
 	}
 	if (t->need != NEED_NONE && !t->run_at) /* else wanted anew since it was called off */
 		t->run_at = now + g->cfg.fence_retry_us;
-	(void)why; /* the engine has said it */
 	takeover_think(g, now);
 }
 
@@ -263,13 +264,18 @@ static void refuse_confirm(struct group_core *g, int64_t now, const struct group
 	request_reply(g, req, false, &e, "", false);
 }
 
+bool takeover_peer_heard(const struct group_core *g)
+{
+	return !g->t.silent_at && g->t.life.heard_us >= 0;
+}
+
 void takeover_confirm(struct group_core *g, int64_t now, const struct group_request *req)
 {
 	struct fence_evidence e = { .source = FENCE_BY_OPERATOR, .said = FENCE_SAID_OFF, .epoch = g->j.epoch,
 				    .at_us = now };
 	const char *note = "noted; nothing waits for it";
 
-	if (g->peer_up || (!g->t.silent_at && g->t.life.heard_us >= 0)) {
+	if (g->peer_up || takeover_peer_heard(g)) {
 		refuse_confirm(g, now, req);
 		return;
 	}
@@ -296,7 +302,7 @@ static bool wants_witness(const struct group_core *g)
 {
 	const struct takeover *t = &g->t;
 
-	return (t->silent_at && stands_by_for_peer(g)) || (held_now(g) && held_serves(g) && !held_may_tell(g));
+	return (t->silent_at && stands_by_for_peer(g)) || held_unanswered(g);
 }
 
 static void ask_witness(struct group_core *g, int64_t now)
@@ -323,7 +329,7 @@ static void say(struct group_core *g, int64_t now)
 {
 	struct takeover *t = &g->t;
 	const char *why = g->t.silent_at && stands_by_for_peer(g) ? unfit(g) : NULL;
-	bool cut_off = held_now(g) && held_serves(g) && !held_may_tell(g) && t->witness == WITNESS_SILENT;
+	bool cut_off = held_unanswered(g) && t->witness == WITNESS_SILENT;
 	char text[sizeof(t->text)] = "";
 	struct fence_view v;
 	size_t n;
@@ -332,8 +338,7 @@ static void say(struct group_core *g, int64_t now)
 		snprintf(text, sizeof(text), "%s is silent", peer_name(g));
 	else if (t->need == NEED_IO || t->trouble[0] || cut_off)
 		snprintf(text, sizeof(text), "DRBD has lost %s and holds the writes%s%s", peer_name(g),
-			 t->trouble[0] || cut_off ? "; " : "", cut_off ? "none of the clients answers: this node seems cut off from them" :
-									 t->trouble);
+			 t->trouble[0] || cut_off ? "; " : "", cut_off ? cut_off_from_clients : t->trouble);
 	n = strlen(text);
 	if (why) {
 		snprintf(text + n, sizeof(text) - n, "; not taken over: %s", why);
@@ -382,16 +387,15 @@ static void sooner(int64_t *t, int64_t when)
 int64_t takeover_next_tick(const struct group_core *g)
 {
 	const struct takeover *t = &g->t;
-	bool waits = held_now(g) && held_serves(g);
 	int64_t at = 0;
 
 	if (t->need != NEED_NONE && !t->running && g->cfg.can_fence)
 		sooner(&at, t->run_at);
 	if (wants_witness(g) && !t->witness_asked)
 		sooner(&at, t->witness_again);
-	if (waits)
+	if (held_now(g) && held_serves(g))
 		sooner(&at, held_next_tick(g));
-	if (waits && t->need == NEED_NONE && held_copy_good(g) && t->copy_seen && !held_may_tell(g) &&
+	if (held_unanswered(g) && t->need == NEED_NONE && held_copy_good(g) && t->copy_seen &&
 	    in_touch(g, t->frozen_at))
 		sooner(&at, held_since(g) + (g->peer_up ? AGREE_WAIT_US : LINK_WAIT_US));
 	return at;
@@ -408,7 +412,7 @@ void group_peer_life(struct group_core *g, int64_t now, const struct peer_life *
 		t->silent_at = 0;
 	} else if (!t->silent_at) {
 		t->silent_at = now;
-		takeover_look(g);
+		held_look(g);
 	}
 	takeover_think(g, now);
 }

@@ -66,7 +66,7 @@ void engine_fence_life_changed(struct engine *e)
 	engine_control_changed(e);
 }
 
-static void tell_fenced(struct engine *e, const struct fence_evidence *ev, const char *why)
+static void tell_fenced(struct engine *e, const struct fence_evidence *ev)
 {
 	struct peer_life life;
 
@@ -78,7 +78,7 @@ static void tell_fenced(struct engine *e, const struct fence_evidence *ev, const
 			continue;
 		g->fence = EG_FENCE_NONE;
 		group_peer_life(g->core, monotonic_us(), &life);
-		group_fenced(g->core, monotonic_us(), ev, why);
+		group_fenced(g->core, monotonic_us(), ev);
 		egroup_settle(g);
 	}
 }
@@ -259,7 +259,7 @@ static void agent_done(void *data, struct fence_agent *a)
 	if (f->goal == FENCE_GOAL_LOOK && f->look)
 		answer_look(f);
 	else if (f->goal == FENCE_GOAL_OFF)
-		tell_fenced(f->e, f->last.cancelled ? NULL : &ev, f->last.cancelled ? "called off" : "");
+		tell_fenced(f->e, f->last.cancelled ? NULL : &ev);
 	engine_control_changed(f->e);
 }
 
@@ -299,7 +299,7 @@ static int begin_failed(sd_event_source *s, void *data)
 
 	sd_event_source_disable_unref(s);
 	if (!f->agent)
-		tell_fenced(f->e, NULL, "it could not be begun");
+		tell_fenced(f->e, NULL);
 	return 0;
 }
 

@@ -13,6 +13,7 @@
 
 #include "cleanup.h"
 #include "clocks.h"
+#include "wait_fd.h"
 
 static const char *where = "ganesha's module";
 
@@ -55,16 +56,11 @@ void fsal_client_close(struct fsal_client *c)
 /* Waits until it is readable or writable; -ETIMEDOUT. */
 static int wait_for(struct fsal_client *c, short events, int64_t deadline, struct err *err)
 {
-	struct pollfd p = { .fd = c->fd, .events = events };
-	int64_t left = deadline - monotonic_us();
-	struct timespec ts = { .tv_sec = left / 1000000, .tv_nsec = left % 1000000 * 1000 };
-	int n = left > 0 ? ppoll(&p, 1, &ts, NULL) : 0;
+	int ret = wait_fd(c->fd, events, deadline);
 
-	if (n > 0 || (n < 0 && errno == EINTR))
-		return 0;
-	if (n < 0)
-		return sys_error(err, errno, "cannot be waited for");
-	return err_set(err, ERR_TIMEOUT, ETIMEDOUT, where, "does not answer");
+	if (ret == -ETIMEDOUT)
+		return err_set(err, ERR_TIMEOUT, ETIMEDOUT, where, "does not answer");
+	return ret < 0 ? sys_error(err, -ret, "cannot be waited for") : 0;
 }
 
 static int send_all(struct fsal_client *c, const char *p, size_t len, int64_t deadline, struct err *err)

@@ -14,6 +14,7 @@
 #include "ganesha_conf.h"
 #include "ganesha_priv.h"
 #include "log.h"
+#include "wait_fd.h"
 
 enum {
 	REQUESTS_US = 200000,
@@ -89,14 +90,11 @@ static size_t make_request(struct words *w, bool sequence)
 
 static int wait_for(int fd, short events, int64_t deadline, struct err *err)
 {
-	struct pollfd p = { .fd = fd, .events = events };
-	int64_t left = deadline - monotonic_us();
-	int n = left > 0 ? poll(&p, 1, (int)((left + 999) / 1000)) : 0;
+	int ret = wait_fd(fd, events, deadline);
 
-	if (n > 0)
-		return 0;
-	return n < 0 ? err_set(err, ERR_SYSTEM, errno, where, "poll")
-		     : err_set(err, ERR_TIMEOUT, ETIMEDOUT, where, "the server takes too long");
+	if (ret == -ETIMEDOUT)
+		return err_set(err, ERR_TIMEOUT, ETIMEDOUT, where, "the server takes too long");
+	return ret < 0 ? err_set(err, ERR_SYSTEM, -ret, where, "poll") : 0;
 }
 
 static int receive(int fd, void *buf, size_t len, int64_t deadline, struct err *err)

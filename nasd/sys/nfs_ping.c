@@ -3,7 +3,6 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <poll.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/socket.h>
@@ -11,6 +10,7 @@
 
 #include "cleanup.h"
 #include "clocks.h"
+#include "wait_fd.h"
 
 /* Record marking and message types: RFC 5531 sections 9 and 11. */
 enum {
@@ -25,22 +25,6 @@ enum {
 };
 
 static const char *where = "NFS";
-
-static int wait_for(int fd, short events, int64_t until)
-{
-	struct pollfd p = { .fd = fd, .events = events };
-	int64_t left;
-
-	while ((left = until - monotonic_us()) > 0) {
-		int n = poll(&p, 1, (int)((left + 999) / 1000));
-
-		if (n > 0)
-			return 0;
-		if (n < 0 && errno != EINTR)
-			return -errno;
-	}
-	return -ETIMEDOUT;
-}
 
 static socklen_t sockaddr_of(const struct net_addr *addr, uint16_t port, struct sockaddr_storage *ss)
 {
@@ -72,7 +56,7 @@ static int connect_within(int fd, const struct net_addr *addr, uint16_t port, in
 		return 0;
 	if (errno != EINPROGRESS)
 		return -errno;
-	ret = wait_for(fd, POLLOUT, until);
+	ret = wait_fd(fd, POLLOUT, until);
 	len = sizeof(failure);
 	if (ret == 0 && getsockopt(fd, SOL_SOCKET, SO_ERROR, &failure, &len) < 0)
 		ret = -errno;
@@ -96,7 +80,7 @@ static int read_reply(int fd, uint32_t xid, int64_t until)
 	size_t have = 0;
 
 	while (have < sizeof(words)) {
-		int ret = wait_for(fd, POLLIN, until);
+		int ret = wait_fd(fd, POLLIN, until);
 		ssize_t n;
 
 		if (ret < 0)

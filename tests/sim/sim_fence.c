@@ -122,7 +122,7 @@ void sim_fence_done(struct sim *s, int node)
 	r->done_due = 0;
 	sim_say(s, node, "the fence run ends: %s%s", fence_said_name(e.said), r->called_off ? ", called off" : "");
 	sim_life_told(s, node);
-	group_fenced(s->n[node].core, sim_clock(s, node), r->called_off ? NULL : &e, r->called_off ? "called off" : "");
+	group_fenced(s->n[node].core, sim_clock(s, node), r->called_off ? NULL : &e);
 }
 
 /* nasd dies, and its agent with it or not. */

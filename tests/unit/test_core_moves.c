@@ -14,21 +14,6 @@ static void pair(uint64_t seed, int owner)
 	ck_assert_str_eq(s->broken, "");
 }
 
-static void rest(int active)
-{
-	ck_assert_msg(sim_settle(s), "%s", s->broken);
-	ck_assert_int_eq(sim_active(s), active);
-	sim_free(s);
-}
-
-static struct sim_reply *ask(int node, enum request_kind kind, int target, bool confirmed)
-{
-	int i = sim_request(s, node, kind, target, confirmed);
-
-	ck_assert_int_ge(i, 0);
-	return &s->replies[i];
-}
-
 static void answered(const struct sim_reply *r, bool ok)
 {
 	ck_assert_uint_eq(r->replies, 1);
@@ -47,7 +32,7 @@ START_TEST(there_and_back)
 	pair(1, 0);
 	for (int i = 0; i < 10; i++) {
 		int target = 1 - i % 2;
-		const struct sim_reply *r = ask(i % 3 ? 1 - target : target, REQUEST_SWITCHOVER, target, false);
+		const struct sim_reply *r = core_ask(s, i % 3 ? 1 - target : target, REQUEST_SWITCHOVER, target, false);
 		unsigned finished[2] = { s->n[0].finished, s->n[1].finished };
 		struct group_view v;
 
@@ -67,19 +52,19 @@ START_TEST(there_and_back)
 		}
 		epoch = v.epoch;
 	}
-	rest(0);
+	core_rest(s, 0);
 }
 END_TEST
 
 START_TEST(refused_for_what_it_is)
 {
 	pair(2, 0);
-	answered(ask(0, REQUEST_SWITCHOVER, 0, false), true); /* already there */
-	answered(ask(1, REQUEST_SWITCHOVER, 0, false), true);
-	answered(ask(0, REQUEST_TAKEOVER, 0, false), true);
-	answered(ask(1, REQUEST_TAKEOVER, 1, false), false);  /* the peer serves */
-	answered(ask(1, REQUEST_TAKEOVER, 1, true), false);   /* the peer lives */
-	rest(0);
+	answered(core_ask(s, 0, REQUEST_SWITCHOVER, 0, false), true); /* already there */
+	answered(core_ask(s, 1, REQUEST_SWITCHOVER, 0, false), true);
+	answered(core_ask(s, 0, REQUEST_TAKEOVER, 0, false), true);
+	answered(core_ask(s, 1, REQUEST_TAKEOVER, 1, false), false);  /* the peer serves */
+	answered(core_ask(s, 1, REQUEST_TAKEOVER, 1, true), false);   /* the peer lives */
+	core_rest(s, 0);
 }
 END_TEST
 
@@ -89,19 +74,19 @@ START_TEST(one_at_a_time)
 
 	pair(3, 0);
 	sim_fault(s, 1, STEP_CONFIRM, FAULT_STALL);
-	first = ask(0, REQUEST_SWITCHOVER, 1, false);
-	answered(ask(0, REQUEST_SWITCHOVER, 1, false), false);
+	first = core_ask(s, 0, REQUEST_SWITCHOVER, 1, false);
+	answered(core_ask(s, 0, REQUEST_SWITCHOVER, 1, false), false);
 	run_ms(1500);
 	ck_assert_int_eq(sim_state(s, 1), GS_ACTIVE); /* being confirmed */
 	ck_assert_uint_eq(first->replies, 0);
-	answered(ask(0, REQUEST_SWITCHOVER, 0, false), false);
+	answered(core_ask(s, 0, REQUEST_SWITCHOVER, 0, false), false);
 	sim_request(s, 1, REQUEST_SWITCHOVER, 0, false);
 	run_ms(1500);
 	answered(&s->replies[s->n_replies - 1], false);
 	ck_assert_ptr_nonnull(strstr(s->replies[s->n_replies - 1].err.msg, "confirmed"));
 	run_ms(15000);
 	answered(first, true);
-	rest(1);
+	core_rest(s, 1);
 }
 END_TEST
 
@@ -110,17 +95,17 @@ START_TEST(check_answers_with_findings)
 	const struct sim_reply *r;
 
 	pair(4, 0);
-	r = ask(1, REQUEST_CHECK, 1, false);
+	r = core_ask(s, 1, REQUEST_CHECK, 1, false);
 	run_ms(2000);
 	answered(r, true);
 	ck_assert_uint_gt(r->n_findings, 10);
 	sim_cut(s, false);
 	run_ms(2000);
-	r = ask(0, REQUEST_CHECK, 1, false);
+	r = core_ask(s, 0, REQUEST_CHECK, 1, false);
 	run_ms(5000);
 	answered(r, false);
 	ck_assert_str_eq(r->err.where, "peer-connected");
-	rest(0);
+	core_rest(s, 0);
 }
 END_TEST
 
@@ -131,13 +116,13 @@ START_TEST(peer_does_not_answer)
 	pair(5, 0);
 	sim_fault(s, 1, STEP_CHECK, FAULT_STALL);
 	s->n[1].facts_due[FACTS_MONITOR] = s->now + 20000000; /* nor does its monitor */
-	r = ask(0, REQUEST_SWITCHOVER, 1, false);
+	r = core_ask(s, 0, REQUEST_SWITCHOVER, 1, false);
 	run_ms(4500);
 	if (!r->ok && r->replies)
 		ck_assert_int_eq(sim_active(s), 0);
 	run_ms(10000);
 	ck_assert_uint_eq(r->replies, 1);
-	rest(r->ok ? 1 : 0);
+	core_rest(s, r->ok ? 1 : 0);
 }
 END_TEST
 
@@ -147,12 +132,12 @@ START_TEST(unowned)
 {
 	pair(6, NODE_NONE);
 	ck_assert_int_eq(sim_active(s), NODE_NONE);
-	answered(ask(0, REQUEST_SWITCHOVER, 1, false), false);
-	answered(ask(0, REQUEST_TAKEOVER, 0, true), false); /* the peer lives */
-	ask(0, REQUEST_TAKEOVER, 1, false); /* forwarded */
+	answered(core_ask(s, 0, REQUEST_SWITCHOVER, 1, false), false);
+	answered(core_ask(s, 0, REQUEST_TAKEOVER, 0, true), false); /* the peer lives */
+	core_ask(s, 0, REQUEST_TAKEOVER, 1, false); /* forwarded */
 	run_ms(3000);
 	answered(&s->replies[2], true);
-	rest(1);
+	core_rest(s, 1);
 }
 END_TEST
 
@@ -164,15 +149,15 @@ START_TEST(unowned_claimed_by_both)
 		struct sim_reply *r[2];
 
 		pair(seed, NODE_NONE);
-		r[0] = ask(0, REQUEST_TAKEOVER, 0, false);
+		r[0] = core_ask(s, 0, REQUEST_TAKEOVER, 0, false);
 		sim_run(s, (int64_t)prng_below(&s->r, 3000));
-		r[1] = ask(1, REQUEST_TAKEOVER, 1, false);
+		r[1] = core_ask(s, 1, REQUEST_TAKEOVER, 1, false);
 		run_ms(8000);
 		ck_assert_uint_eq(r[0]->replies, 1);
 		ck_assert_uint_eq(r[1]->replies, 1);
 		ck_assert_msg(r[0]->ok != r[1]->ok, "seed %d: %d %d", (int)seed, r[0]->ok, r[1]->ok);
 		won[r[1]->ok]++;
-		rest(r[0]->ok ? 0 : 1);
+		core_rest(s, r[0]->ok ? 0 : 1);
 	}
 	ck_assert_uint_gt(won[0], 0);
 	printf("claimed by both: node 0 got it %u times, node 1 %u times\n", won[0], won[1]);
@@ -186,13 +171,13 @@ START_TEST(silence_is_no_proof)
 	pair(7, 0);
 	sim_cut(s, true);
 	run_ms(2000);
-	answered(ask(1, REQUEST_TAKEOVER, 1, false), false);
+	answered(core_ask(s, 1, REQUEST_TAKEOVER, 1, false), false);
 	ck_assert_ptr_nonnull(strstr(s->replies[0].err.remedy, "--peer-confirmed-dead"));
-	answered(ask(1, REQUEST_SWITCHOVER, 1, false), false);
+	answered(core_ask(s, 1, REQUEST_SWITCHOVER, 1, false), false);
 	run_ms(60000);
 	ck_assert_int_eq(sim_state(s, 1), GS_STANDBY);
 	ck_assert(!world_serves(&s->w, 1));
-	rest(0);
+	core_rest(s, 0);
 }
 END_TEST
 
@@ -203,18 +188,18 @@ START_TEST(operators_word)
 	pair(8, 0);
 	sim_kill_now(s, 0, true, true);
 	run_ms(2000);
-	answered(ask(1, REQUEST_TAKEOVER, 1, false), false);
-	r = ask(1, REQUEST_TAKEOVER, 1, true);
+	answered(core_ask(s, 1, REQUEST_TAKEOVER, 1, false), false);
+	r = core_ask(s, 1, REQUEST_TAKEOVER, 1, true);
 	run_ms(2000);
 	answered(r, true);
 	ck_assert_int_eq(sim_active(s), 1);
 	sim_start(s, 0); /* back with the old epoch */
 	run_ms(5000);
 	ck_assert_int_eq(sim_state(s, 0), GS_STANDBY);
-	r = ask(0, REQUEST_SWITCHOVER, 0, false);
+	r = core_ask(s, 0, REQUEST_SWITCHOVER, 0, false);
 	run_ms(4000);
 	answered(r, true);
-	rest(0);
+	core_rest(s, 0);
 }
 END_TEST
 
@@ -226,11 +211,11 @@ START_TEST(rebooted_owner_waits)
 	sim_start(s, 0);
 	run_ms(60000);
 	ck_assert_int_eq(sim_state(s, 0), GS_STANDBY); /* the peer may have taken over */
-	answered(ask(0, REQUEST_TAKEOVER, 0, false), false);
-	ask(0, REQUEST_TAKEOVER, 0, true);
+	answered(core_ask(s, 0, REQUEST_TAKEOVER, 0, false), false);
+	core_ask(s, 0, REQUEST_TAKEOVER, 0, true);
 	run_ms(2000);
 	ck_assert_int_eq(sim_active(s), 0);
-	rest(0);
+	core_rest(s, 0);
 }
 END_TEST
 
@@ -242,7 +227,7 @@ START_TEST(restarted_nasd_does_not_wait)
 	sim_start(s, 0);
 	run_ms(2000);
 	ck_assert_int_eq(sim_active(s), 0);
-	rest(0);
+	core_rest(s, 0);
 }
 END_TEST
 
@@ -255,14 +240,14 @@ START_TEST(zombie_stands_down)
 		s->n[0].cause = s->w.d.lies = true;
 		sim_cut(s, true);
 		run_ms(2000);
-		ask(1, REQUEST_TAKEOVER, 1, true);
+		core_ask(s, 1, REQUEST_TAKEOVER, 1, true);
 		run_ms(2000);
 		ck_assert_int_eq(sim_active(s) >= 0, 1);
 		sim_heal(s);
 		run_ms(3000);
 		ck_assert(!world_serves(&s->w, 0));
 		s->n[0].cause = false;
-		rest(1);
+		core_rest(s, 1);
 	}
 }
 END_TEST
@@ -275,7 +260,7 @@ START_TEST(resume_waits_for_the_zombie)
 		s->n[0].cause = s->n[1].cause = s->w.d.lies = true;
 		sim_cut(s, true);
 		run_ms(2000);
-		ask(1, REQUEST_TAKEOVER, 1, true);
+		core_ask(s, 1, REQUEST_TAKEOVER, 1, true);
 		run_ms(2000);
 		sim_kill_now(s, 1, true, true);
 		run_ms(1500);
@@ -284,7 +269,7 @@ START_TEST(resume_waits_for_the_zombie)
 		sim_heal(s);
 		sim_start(s, 1);
 		run_ms(20000);
-		rest(1);
+		core_rest(s, 1);
 	}
 }
 END_TEST
@@ -301,7 +286,7 @@ START_TEST(stands_down_before_it_gives)
 		s->step_us = 800000;
 		sim_start(s, 0);
 		run_ms(20000);
-		rest(1);
+		core_rest(s, 1);
 	}
 }
 END_TEST
@@ -320,7 +305,7 @@ START_TEST(resume_waits_for_a_free_standby)
 	s->w.d.e[1].primary = false;
 	run_ms(5000);
 	ck_assert_int_eq(sim_active(s), 0);
-	rest(0);
+	core_rest(s, 0);
 }
 END_TEST
 
@@ -332,7 +317,7 @@ START_TEST(committed_while_the_link_is_lost)
 
 		pair(17, 0);
 		sim_fault(s, 0, STEP_COMMIT, FAULT_STALL);
-		r = ask(forwarded, REQUEST_SWITCHOVER, 1, false);
+		r = core_ask(s, forwarded, REQUEST_SWITCHOVER, 1, false);
 		while (s->n[0].journal_fault != FAULT_STALL)
 			ck_assert(sim_step(s));
 		sim_cut(s, false);
@@ -343,7 +328,7 @@ START_TEST(committed_while_the_link_is_lost)
 		run_ms(3000);
 		ck_assert_int_eq(sim_active(s), 1);
 		answered(r, !forwarded);
-		rest(1);
+		core_rest(s, 1);
 	}
 }
 END_TEST
@@ -354,7 +339,7 @@ START_TEST(source_dies_for_good)
 
 	pair(11, 0);
 	sim_fault(s, 0, STEP_PRESYNC, FAULT_STALL);
-	ask(0, REQUEST_SWITCHOVER, 1, false);
+	core_ask(s, 0, REQUEST_SWITCHOVER, 1, false);
 	run_ms(3000);
 	ck_assert_int_eq(sim_state(s, 1), GS_PREPARED);
 	sim_kill_now(s, 0, true, true);
@@ -364,12 +349,12 @@ START_TEST(source_dies_for_good)
 	sim_start(s, 1);
 	run_ms(5000);
 	ck_assert_int_eq(sim_state(s, 1), GS_PREPARED);
-	answered(ask(1, REQUEST_TAKEOVER, 1, false), false);
-	r = ask(1, REQUEST_TAKEOVER, 1, true);
+	answered(core_ask(s, 1, REQUEST_TAKEOVER, 1, false), false);
+	r = core_ask(s, 1, REQUEST_TAKEOVER, 1, true);
 	run_ms(3000);
 	answered(r, true);
 	ck_assert_int_eq(sim_active(s), 1);
-	rest(1);
+	core_rest(s, 1);
 }
 END_TEST
 
@@ -381,7 +366,7 @@ START_TEST(a_hung_step_is_answered_for)
 
 	for (int forwarded = 0; forwarded < 2; forwarded++) {
 		pair(12, 0);
-		r = ask(forwarded, REQUEST_SWITCHOVER, 1, false);
+		r = core_ask(s, forwarded, REQUEST_SWITCHOVER, 1, false);
 		while (!s->n[0].n_lane || s->n[0].lane[0].step != STEP_UNMOUNT)
 			ck_assert(sim_step(s));
 		s->n[0].lane[0].end += 100000000; /* umount hangs */
@@ -389,7 +374,7 @@ START_TEST(a_hung_step_is_answered_for)
 		answered(r, false);
 		ck_assert_int_eq(sim_state(s, 0), GS_SWITCHING);
 		run_ms(90000);
-		rest(0); /* it came back too late: rolled back */
+		core_rest(s, 0); /* it came back too late: rolled back */
 	}
 }
 END_TEST
@@ -400,14 +385,14 @@ START_TEST(too_long_a_freeze)
 	struct sim_reply *r;
 
 	pair(14, 0);
-	r = ask(0, REQUEST_SWITCHOVER, 1, false);
+	r = core_ask(s, 0, REQUEST_SWITCHOVER, 1, false);
 	while (!s->n[0].n_lane || s->n[0].lane[0].step != STEP_UNMOUNT)
 		ck_assert(sim_step(s));
 	s->n[0].lane[0].end += SIM_FREEZE_US + 500000;
 	run_ms(15000);
 	answered(r, false);
 	ck_assert_str_eq(r->err.where, "freeze");
-	rest(0);
+	core_rest(s, 0);
 }
 END_TEST
 
@@ -428,7 +413,7 @@ START_TEST(epochs_tell_two_words_apart)
 			sim_start(s, node);
 			run_ms(1000);
 			s->n[node].cause = true;
-			ask(node, REQUEST_TAKEOVER, node, true);
+			core_ask(s, node, REQUEST_TAKEOVER, node, true);
 			run_ms(2000);
 			ck_assert_int_eq(sim_active(s), node);
 			group_look(s->n[node].core, &v);
@@ -438,7 +423,7 @@ START_TEST(epochs_tell_two_words_apart)
 		sim_start(s, 1 - first);
 		run_ms(5000);
 		s->n[0].cause = s->n[1].cause = false;
-		rest(epoch[0] > epoch[1] ? 1 - first : first);
+		core_rest(s, epoch[0] > epoch[1] ? 1 - first : first);
 	}
 }
 END_TEST
@@ -452,7 +437,7 @@ START_TEST(server_deaths)
 		ck_assert_int_eq(sim_active(s), 0);
 		ck_assert_int_eq(s->w.m[1].server, SERVER_WARM);
 	}
-	rest(0);
+	core_rest(s, 0);
 }
 END_TEST
 
@@ -462,12 +447,12 @@ START_TEST(forwarded_and_cut)
 	struct sim_reply *r;
 
 	pair(18, 0);
-	r = ask(1, REQUEST_SWITCHOVER, 1, false);
+	r = core_ask(s, 1, REQUEST_SWITCHOVER, 1, false);
 	run_ms(50);
 	sim_cut(s, false);
 	run_ms(2000);
 	answered(r, false);
-	rest(0);
+	core_rest(s, 0);
 }
 END_TEST
 
@@ -478,13 +463,13 @@ START_TEST(journal_fails)
 		struct sim_reply *r;
 
 		pair(seed, 0);
-		r = ask(0, REQUEST_SWITCHOVER, 1, false);
+		r = core_ask(s, 0, REQUEST_SWITCHOVER, 1, false);
 		sim_run(s, (int64_t)prng_below(&s->r, 1200000));
 		s->n[prng_below(&s->r, 2)].bad_writes = 1 + prng_below(&s->r, 6);
 		run_ms(40000);
 		ck_assert_uint_eq(r->replies, 1);
 		ck_assert_int_ne(sim_active(s), NODE_NONE);
-		rest(sim_active(s));
+		core_rest(s, sim_active(s));
 	}
 }
 END_TEST

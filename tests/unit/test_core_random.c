@@ -11,13 +11,6 @@
 
 enum { SEEDS = 10000, SEEDS_TIMEOUT_S = 3600 };
 
-static unsigned long from_env(const char *name, unsigned long otherwise)
-{
-	const char *v = getenv(name);
-
-	return v ? strtoul(v, NULL, 10) : otherwise;
-}
-
 static void one(uint64_t seed, struct scene_tally *t)
 {
 	struct sim *s;
@@ -34,11 +27,11 @@ static void one(uint64_t seed, struct scene_tally *t)
 START_TEST(random_schedules)
 {
 	struct scene_tally t = { 0 };
-	unsigned long n = from_env("CORE_SEEDS", SEEDS), from = from_env("CORE_FROM", 1);
+	unsigned long n = core_from_env("CORE_SEEDS", SEEDS), from = core_from_env("CORE_FROM", 1);
 
 	if (getenv("CORE_SEED")) {
 		setenv("SIM_TRACE", "1", 1);
-		one(from_env("CORE_SEED", 1), &t);
+		one(core_from_env("CORE_SEED", 1), &t);
 		return;
 	}
 	for (unsigned long i = 0; i < n; i++)

@@ -14,13 +14,6 @@
 
 enum { SEEDS = 20000, SEEDS_TIMEOUT_S = 1000000000 };
 
-static unsigned long from_env(const char *name, unsigned long otherwise)
-{
-	const char *v = getenv(name);
-
-	return v ? strtoul(v, NULL, 10) : otherwise;
-}
-
 static unsigned one(uint64_t seed, struct scene_tally *t)
 {
 	struct sim *s;
@@ -70,12 +63,12 @@ END_TEST
 START_TEST(storms)
 {
 	struct scene_tally t = { 0 };
-	unsigned long n = from_env("SEEDS", SEEDS), from = from_env("FROM", 1), failures = from_env("FAILURES", 1);
+	unsigned long n = core_from_env("SEEDS", SEEDS), from = core_from_env("FROM", 1), failures = core_from_env("FAILURES", 1);
 	unsigned failed = 0;
 
 	if (getenv("SEED")) {
 		setenv("SIM_TRACE", "1", 1);
-		ck_assert_uint_eq(one(from_env("SEED", 1), &t), 0);
+		ck_assert_uint_eq(one(core_from_env("SEED", 1), &t), 0);
 		return;
 	}
 	for (unsigned long i = 0; (i < n || !n) && failed < failures; i++)

@@ -26,21 +26,6 @@ static void run_ms(int64_t ms)
 	ck_assert_msg(sim_run(s, ms * 1000), "%s", s->broken);
 }
 
-static void rest(int active)
-{
-	ck_assert_msg(sim_settle(s), "%s", s->broken);
-	ck_assert_int_eq(sim_active(s), active);
-	sim_free(s);
-}
-
-static struct sim_reply *ask(int node, enum request_kind kind, int target, bool confirmed)
-{
-	int i = sim_request(s, node, kind, target, confirmed);
-
-	ck_assert_int_ge(i, 0);
-	return &s->replies[i];
-}
-
 static bool suspended(int node)
 {
 	return s->w.d.e[node].suspended;
@@ -61,7 +46,7 @@ START_TEST(owner_dies)
 		ck_assert_int_eq(sim_state(s, OWNER), GS_STANDBY);
 		ck_assert(drbd_whole(&s->w.d));
 		ck_assert_uint_eq(s->fence_runs, 1);
-		rest(OTHER);
+		core_rest(s, OTHER);
 	}
 }
 END_TEST
@@ -75,7 +60,7 @@ START_TEST(standby_dies)
 		ck_assert_int_eq(sim_active(s), OWNER);
 		ck_assert(!suspended(OWNER));
 		ck_assert_uint_eq(s->drbd_told, 1);
-		rest(OWNER);
+		core_rest(s, OWNER);
 	}
 }
 END_TEST
@@ -91,7 +76,7 @@ START_TEST(replication_is_cut)
 		ck_assert_int_eq(s->w.d.e[OTHER].disk, DISK_OUTDATED);
 		ck_assert_uint_eq(s->fence_runs, 0);
 		sim_net_heal(s, NET_DRBD);
-		rest(OWNER);
+		core_rest(s, OWNER);
 	}
 }
 END_TEST
@@ -111,7 +96,7 @@ START_TEST(replication_blinks)
 			run_ms(prng_range(&s->r, 300, 6000));
 		}
 		ck_assert_msg(seed % 3 == 0 || !s->fence_offs, "seed %d", (int)seed);
-		rest(OWNER);
+		core_rest(s, OWNER);
 	}
 }
 END_TEST
@@ -126,7 +111,7 @@ START_TEST(clients_leg_is_cut)
 		ck_assert_int_eq(sim_active(s), OWNER);
 		ck_assert_int_ne(s->n[OWNER].powered, 0);
 		sim_leg(s, OTHER, false);
-		rest(OWNER);
+		core_rest(s, OWNER);
 	}
 }
 END_TEST
@@ -141,7 +126,7 @@ START_TEST(nasd_of_the_owner_dies)
 	ck_assert_int_eq(sim_state(s, OTHER), GS_STANDBY);
 	ck_assert(world_serves(&s->w, OWNER));
 	sim_start(s, OWNER);
-	rest(OWNER);
+	core_rest(s, OWNER);
 }
 END_TEST
 
@@ -158,7 +143,7 @@ START_TEST(owner_stands_still)
 		ck_assert_int_ne(sim_active(s), NODE_NONE);
 		if (t >= 5000)
 			ck_assert_int_eq(sim_active(s), OTHER);
-		rest(sim_active(s));
+		core_rest(s, sim_active(s));
 	}
 }
 END_TEST
@@ -179,10 +164,10 @@ START_TEST(devices)
 		ck_assert(v.fence_running || strstr(v.fence_text, "nasctl fence confirm nas1"));
 		ck_assert_ptr_nonnull(strstr(v.fence_text, "nas1 is silent"));
 		ck_assert_uint_ge(s->fence_runs, 2);
-		ck_assert(ask(OTHER, REQUEST_CONFIRM, OWNER, false)->ok);
+		ck_assert(core_ask(s, OTHER, REQUEST_CONFIRM, OWNER, false)->ok);
 		run_ms(3000);
 		ck_assert_msg(sim_active(s) == OTHER, "%s", device_name(k));
-		rest(OTHER);
+		core_rest(s, OTHER);
 	}
 }
 END_TEST
@@ -196,20 +181,20 @@ START_TEST(device_repaired)
 	s->device[OWNER] = DEVICE_WORKS;
 	run_ms(10000);
 	ck_assert_int_eq(sim_active(s), OTHER);
-	rest(OTHER);
+	core_rest(s, OTHER);
 }
 END_TEST
 
 START_TEST(word_about_the_living)
 {
 	pair(5);
-	ck_assert(!ask(OTHER, REQUEST_CONFIRM, OWNER, false)->ok);
+	ck_assert(!core_ask(s, OTHER, REQUEST_CONFIRM, OWNER, false)->ok);
 	sim_cut(s, false); /* heartbeats arrive all the same */
 	run_ms(3000);
-	ck_assert(!ask(OTHER, REQUEST_CONFIRM, OWNER, false)->ok);
-	ck_assert(!ask(OTHER, REQUEST_TAKEOVER, OTHER, true)->ok);
+	ck_assert(!core_ask(s, OTHER, REQUEST_CONFIRM, OWNER, false)->ok);
+	ck_assert(!core_ask(s, OTHER, REQUEST_TAKEOVER, OTHER, true)->ok);
 	sim_heal(s);
-	rest(OWNER);
+	core_rest(s, OWNER);
 }
 END_TEST
 
@@ -232,7 +217,7 @@ START_TEST(proof_wears_out)
 		run_ms(8000); /* promises_told: never on the strength of the old proof */
 		sim_net_heal(s, NET_DRBD);
 		sim_net_heal(s, NET_CLIENTS);
-		rest(OWNER);
+		core_rest(s, OWNER);
 	}
 }
 END_TEST
@@ -248,14 +233,14 @@ START_TEST(word_on_a_stale_node)
 		run_ms(500);
 		sim_start(s, OTHER);
 		run_ms(2000);
-		ck_assert(!ask(OTHER, REQUEST_TAKEOVER, OTHER, true)->ok);
-		ck_assert(ask(OTHER, REQUEST_CONFIRM, OWNER, false)->ok);
+		ck_assert(!core_ask(s, OTHER, REQUEST_TAKEOVER, OTHER, true)->ok);
+		ck_assert(core_ask(s, OTHER, REQUEST_CONFIRM, OWNER, false)->ok);
 		run_ms(prng_range(&s->r, 500, 4000));
 		sim_pause(s, OTHER, prng_range(&s->r, 300, 3000) * 1000, false);
 		run_ms(20000);
 		ck_assert(!s->w.d.e[OTHER].primary);
 		sim_start(s, OWNER);
-		rest(OWNER);
+		core_rest(s, OWNER);
 	}
 }
 END_TEST
@@ -270,7 +255,7 @@ START_TEST(a_lie)
 		s->device[0] = s->device[1] = DEVICE_FAILS;
 		sim_cut(s, true);
 		run_ms(6000);
-		ask(OTHER, REQUEST_CONFIRM, OWNER, false);
+		core_ask(s, OTHER, REQUEST_CONFIRM, OWNER, false);
 		run_ms(4000);
 		sim_heal(s);
 		run_ms(60000); /* the old owner cannot unmount what DRBD holds: its watchdog resets it */
