@@ -7,6 +7,7 @@
 prefix ?= /usr/local
 sysconfdir ?= $(if $(filter /usr,$(prefix)),/etc,$(prefix)/etc)
 DESTDIR ?=
+DEPS ?= tests/install-deps
 CC = gcc
 B ?= build
 VERSION := 0.1.0
@@ -23,7 +24,7 @@ PKGS = libnl-3.0 libnl-route-3.0 libnl-genl-3.0 libsystemd jansson libconfuse gn
 -include $(B)/pkgs.mk
 $(B)/pkgs.mk: Makefile
 	@mkdir -p $(B)
-	@tests/install-deps build >&2
+	@$(DEPS) build >&2
 	@printf 'PKG_CFLAGS := %s\nPKG_LIBS := %s\n' "$$(pkg-config --cflags $(PKGS))" "$$(pkg-config --libs $(PKGS))" >$@
 
 # room: the rooms whose headers it may include besides its own
@@ -153,6 +154,7 @@ help:
 	@echo 'make asan       unit tests under AddressSanitizer and UBSan'
 	@echo 'make clang      build with clang as well'
 	@echo 'make install    DESTDIR=, prefix='
+	@echo 'make deb        Debian packages, into build/deb'
 	@echo 'make clean'
 
 # ---- install: what a NAS node needs
@@ -177,6 +179,13 @@ install: all
 	install -m 644 configs/nasd.conf.example README.md $(DESTDIR)$(prefix)/share/doc/nasd/
 	install -m 644 configs/drbd/r0.res $(DESTDIR)$(prefix)/share/doc/nasd/drbd-r0.res
 	install -m 644 configs/ganesha/README $(DESTDIR)$(prefix)/share/doc/nasd/ganesha.README
+
+# ---- Debian packages, into build/deb
+.PHONY: deb
+deb:
+	@$(DEPS) build
+	@$(DEPS) deb
+	@configs/debian/make-deb $(B)/deb
 
 .PHONY: clean
 clean:

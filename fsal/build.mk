@@ -26,7 +26,7 @@ $(patsubst tests/unit/%.c,$(B)/unit/%,$(wildcard tests/unit/test_fsal_*.c)): $(B
 
 .PHONY: fsal
 fsal:
-	@tests/install-deps fsal
+	@$(DEPS) fsal
 	@fsal/headers.sh $(FSAL_OUT) || { [ $$? = 77 ] && exit 0; exit 1; }
 	@[ ! -f $(FSAL_OUT)/src/include/fsal_api.h ] || $(MAKE) --no-print-directory $(FSAL_SO)
 
@@ -42,5 +42,5 @@ $(FSAL_OUT)/glue/%.o: fsal/%.c Makefile fsal/build.mk fsal/ganesha_config.h $(FS
 # RTLD_DEEPBIND and -z defs: all that it uses is named here.
 $(FSAL_SO): $(FSAL_GLUE:fsal/%.c=$(FSAL_OUT)/glue/%.o) $(FSAL_PURE:fsal/%.c=$(FSAL_OUT)/glue/%.o)
 	@echo "  LD    $@"
-	@$(CC) -shared -Wl,-z,defs -Wl,-rpath,/usr/lib/ganesha $(SAN) -pthread -o $@ $^ -L/usr/lib/ganesha \
+	@$(CC) -shared -Wl,-z,defs -Wl,-rpath,/usr/lib/ganesha $(LDFLAGS) -o $@ $^ -L/usr/lib/ganesha \
 		-lganesha_nfsd -l:libntirpc.so.4.3 $$(pkg-config --libs dbus-1 jansson)
