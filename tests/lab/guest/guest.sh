@@ -19,6 +19,8 @@ LAB_STATE=${LAB_STATE:-/dev/shm/nasd-lab-$UID}
 . "$here/../lib/nodes.sh"
 # shellcheck source=/dev/null
 . "$here/show.sh"
+# shellcheck source=/dev/null
+. "$here/libvirt.sh"
 
 START_LIMIT=90
 STOP_LIMIT=90
@@ -26,7 +28,9 @@ KERNEL_ARGS="console=ttyS0 quiet panic=-1 mitigations=off init_on_alloc=0 tsc=re
 
 guest_usage() {
 	cat <<-'END'
-	usage: lab guest start NAME --on VNODE [--disk FILE] [--mem MB] [PROBE-OPTION...]
+	usage: lab guest start NAME --on VNODE [--disk FILE] [--mem MB] [--libvirt] [PROBE-OPTION...]
+	                                        --libvirt: as a domain of VNODE's libvirtd ("lab libvirt up")
+	       lab guest where NAME             the hypervisor that runs it
 	       lab guest stop NAME [--kill]     verify all, summary; 1 if it was not clean
 	       lab guest log NAME [--json | --raw]   what it has seen so far
 	       lab guest mark NAME              figures since the last mark, as JSON
@@ -54,6 +58,7 @@ dir_of() { # NAME
 need_guest() { # NAME
 	dir=$(dir_of "$1")
 	[ -e "$dir/node" ] || die "no such guest or probe: '$1' (lab guest list)"
+	[ "$(cat "$dir/kind")" != libvirt ] || libvirt_guest_node "$dir" >/dev/null
 }
 
 is_vnode() {
@@ -104,12 +109,12 @@ ask() { # DIR WORD KIND SECONDS
 
 # Options common to start and probe start; the rest goes to the payload.
 parse_start() {
-	name=${1:-} node='' disk='' file='' meta='' mem=128 beat=20 args=()
+	name=${1:-} node='' disk='' file='' meta='' mem=128 beat=20 libvirt='' args=()
 	[ -n "$name" ] || { guest_usage >&2; exit 2; }
 	dir=$(dir_of "$name")
 	shift
 	while [ $# -gt 0 ]; do
-		[ $# -ge 2 ] || [ "$1" = --no-direct ] || die "$1: its value is missing" 2
+		[ $# -ge 2 ] || [ "$1" = --no-direct ] || [ "$1" = --libvirt ] || die "$1: its value is missing" 2
 		case $1 in
 		--on) node=$2 ;;
 		--disk) disk=$2 ;;
@@ -117,6 +122,11 @@ parse_start() {
 		--meta) meta=$2 ;;
 		--mem) mem=$2 ;;
 		--beat) beat=$2 args+=("$1" "$2") ;;
+		--libvirt)
+			libvirt=1
+			shift
+			continue
+			;;
 		--no-direct)
 			args+=("$1")
 			shift
@@ -149,12 +159,18 @@ prepare() { # KIND
 }
 
 # The process of a guest or probe, in its node.
-pid_file() { echo "/run/nasd-guest/${1##*/}.pid"; }
+pid_file() { # DIR
+	if [ "$(cat "$1/kind")" = libvirt ]; then
+		echo "/run/libvirt/qemu/${1##*/}.pid"
+	else
+		echo "/run/nasd-guest/${1##*/}.pid"
+	fi
+}
 
 is_running() { # DIR
 	# shellcheck disable=SC2016
 	in_node "$(cat "$1/node")" sh -c \
-		'read -r p <"$1" && kill -0 "$p"' sh "$(pid_file "$1")" 2>/dev/null
+		'kill -0 "$(cat "$1")"' sh "$(pid_file "$1")" 2>/dev/null
 }
 
 is_gone() { ! is_running "$1"; }
@@ -179,16 +195,30 @@ wait_started() {
 	die "$name did not start"
 }
 
-# ioeventfd=off: the guest's processor hands a request over itself instead of
-# waking the main loop; a switch between threads is dear in a node (measured: 53
-# instead of 78 system calls for each write).
 guest_start() {
 	local began
 	began=$(date +%s%N)
 	parse_start "$@"
 	disk=${disk:-/mnt/vm/$name.raw}
-	prepare guest
+	if [ -n "$libvirt" ]; then prepare libvirt; else prepare guest; fi
 	echo "$disk" >"$dir/disk"
+	if [ -n "$libvirt" ]; then
+		libvirt_guest_start
+	else
+		qemu_guest_start
+	fi || {
+		in_node "$node" cat "/run/nasd-guest/$name.err" >&2 || true
+		(finish "$dir") 2>/dev/null || true
+		die "QEMU did not start on $node"
+	}
+	wait_started
+	say "guest $name writes to $disk on $node ($((($(date +%s%N) - began) / 1000000)) ms)"
+}
+
+# ioeventfd=off: the guest's processor hands a request over itself instead of
+# waking the main loop; a switch between threads is dear in a node (measured: 53
+# instead of 78 system calls for each write).
+qemu_guest_start() {
 	# shellcheck disable=SC2016
 	in_node "$node" sh -c '
 		set -e
@@ -207,13 +237,7 @@ guest_start() {
 			-qmp unix:"$n.qmp",server=on,wait=off \
 			-pidfile "$n.pid" -daemonize >"$n.err" 2>&1' sh \
 		"$name" "$disk" "$mem" "$GUEST_KERNEL" "$GUEST_INITRD" \
-		"$KERNEL_ARGS -- --file /dev/vda --name $name ${args[*]-}" "$(cat "$dir/port")" || {
-		in_node "$node" cat "/run/nasd-guest/$name.err" >&2 || true
-		(finish "$dir") 2>/dev/null || true
-		die "QEMU did not start on $node"
-	}
-	wait_started
-	say "guest $name writes to $disk on $node ($((($(date +%s%N) - began) / 1000000)) ms)"
+		"$KERNEL_ARGS -- --file /dev/vda --name $name ${args[*]-}" "$(cat "$dir/port")"
 }
 
 probe_start() {
@@ -255,7 +279,7 @@ guest_stop() {
 	need_lab
 	if [ -n "$kill" ]; then
 		# shellcheck disable=SC2016
-		in_node "$(cat "$dir/node")" sh -c 'read -r p <"$1" && kill -9 "$p"' sh "$(pid_file "$dir")" || true
+		in_node "$(cat "$dir/node")" sh -c 'kill -9 "$(cat "$1")"' sh "$(pid_file "$dir")" || true
 		finish "$dir"
 		return
 	fi
@@ -379,6 +403,10 @@ start) guest_start "$@" ;;
 stop) guest_stop "$@" ;;
 log) guest_log "$@" ;;
 mark) guest_mark "$@" ;;
+where)
+	need_guest "${1:-}"
+	cat "$dir/node"
+	;;
 list) guest_list ;;
 build) "$here/build.sh" ;;
 lock-test) lock_test "$@" ;;

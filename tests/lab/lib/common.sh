@@ -29,6 +29,7 @@ usage() {
 	  service NODE NAME VERB      VERB: stop, start, restart or kill;
 	  service NODE list
 	  trigger manual|heartbeat    whether nasd takes over by itself; at "up": $LAB_TRIGGER
+	  libvirt up|down [VNODE...]  libvirtd on the hypervisors
 	  log NODE [FILE]             console log, or a file under its /var/log
 	  put NODE FILE PATH | get NODE PATH FILE
 	  status                      nodes, faults, CPU, memory
