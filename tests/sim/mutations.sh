@@ -6,6 +6,7 @@
 #
 #   tests/sim/mutations.sh [NAME...]     all, or those named
 #   MUTATION_SEEDS=n                     random schedules and storms per mutation (2000)
+#   MUTATION_JOBS=n                      side by side (2)
 set -u
 cd "$(dirname "$0")/../.." || exit 2
 B=${B:-build}/mutations
@@ -84,29 +85,32 @@ held-disconnected|held.c|s/g->t.linked_us = now;$/;/|a new loss is not told from
 said-once|group.c|s/if (g->state == GS_STANDBY && group_may_serve(g) != g->said_serving)/if (false)/|a standby that is free now does not say so
 EOF
 
-mutate() { # file, sed program
-	rm -rf "$B/core"
-	mkdir -p "$B/core"
-	cp nasd/core/*.[ch] "$B/core/"
-	sed -i "$2" "$B/core/$1"
-	! cmp -s "$B/core/$1" "nasd/core/$1"
+mutate() { # folder, file, sed program
+	rm -rf "$1"
+	mkdir -p "$1"
+	cp nasd/core/*.[ch] "$1/"
+	sed -i "$3" "$1/$2"
+	! cmp -s "$1/$2" "nasd/core/$2"
 }
 
-build() { # all tests against the mutated core
+build() { # folder: all tests against the core in it
 	local f o=()
-	for f in "$B"/core/*.c; do
-		"$CC" "${FLAGS[@]}" -I"$B/core" -c "$f" -o "${f%.c}.o" || return 1
+	for f in "$1"/*.c; do
+		"$CC" "${FLAGS[@]}" -I"$1" -c "$f" -o "${f%.c}.o" || return 1
 		o+=("${f%.c}.o")
 	done
 	for f in "${TESTS[@]}"; do
-		$CC "$B/obj/test_core_$f.o" "${o[@]}" "$B"/obj/sim/*.o "$B"/obj/base/*.o "$B"/obj/fence/*.o -o "$B/$f" -lm "${CHECK_LIBS[@]}" || return 1
+		$CC "$B/obj/test_core_$f.o" "${o[@]}" "$B"/obj/sim/*.o "$B"/obj/base/*.o "$B"/obj/fence/*.o -o "$1/$f" -lm "${CHECK_LIBS[@]}" || return 1
 	done
 }
 
-caught_by() { # prints the first test that fails
+# Prints the first test that fails, and the seed of a random schedule.
+caught_by() { # folder
 	local t
 	for t in "${TESTS[@]}"; do
-		timeout 300 "$B/$t" >"$B/$t.out" 2>&1 || { echo "$t"; return 0; }
+		timeout 300 "$1/$t" >"$1/$t.out" 2>&1 && continue
+		echo "$t$(sed -n 's/.*SEED=\([0-9]*\) replays it.*/ \1/p;/SEED=/q' "$1/$t.out")"
+		return 0
 	done
 	return 1
 }
@@ -134,30 +138,45 @@ wanted() { # name
 	[ ${#ONLY[@]} = 0 ] || printf '%s\n' "${ONLY[@]}" | grep -qx -- "$1"
 }
 
+one() { # line of the list: a line for people, and the word of the result in a file
+	local name=${1%%|*} rest=${1#*|} file what program by dir verdict=caught
+	file=${rest%%|*} rest=${rest#*|}
+	what=${rest##*|} program=${rest%|*}
+	dir=$B/$name
+	if ! mutate "$dir" "$file" "$program"; then
+		by=STALE verdict=stale
+	elif ! build "$dir" >"$dir/build.out" 2>&1; then
+		by=NOBUILD verdict=stale
+	elif ! by=$(caught_by "$dir"); then
+		by=MISSED verdict=missed
+	fi
+	printf '%-22s %-16s %s\n' "$name" "$by" "$what"
+	echo "$verdict" >"$B/$name.verdict"
+	[ "$verdict" = missed ] || rm -rf "$dir"
+}
+
+count() { # verdict
+	cat "$B"/*.verdict 2>/dev/null | grep -cx "$1"
+}
+
 ONLY=("$@")
+rm -rf "$B"/*.verdict
 prepare
 # Unchanged they must pass, or every mutation would look caught.
 # shellcheck disable=SC2016 # a sed program
-if ! mutate group.c '$a /* */' || ! build >"$B/build.out" 2>&1 || by=$(caught_by); then
+if ! mutate "$B/unchanged" group.c '$a /* */' || ! build "$B/unchanged" >"$B/build.out" 2>&1 || by=$(caught_by "$B/unchanged"); then
 	echo "the tests fail without any mutation: ${by:-build}" >&2
 	exit 2
 fi
-n=0 missed=0 stale=0
-printf '%-20s %-8s %s\n' MUTATION CAUGHT 'WHAT IT BREAKS'
+printf '%-22s %-16s %s\n' MUTATION 'CAUGHT (SEED)' 'WHAT IT BREAKS'
 while IFS= read -r line; do
-	name=${line%%|*} rest=${line#*|}
-	file=${rest%%|*} rest=${rest#*|}
-	what=${rest##*|} program=${rest%|*}
-	wanted "$name" || continue
-	n=$((n + 1))
-	if ! mutate "$file" "$program"; then
-		by='STALE' stale=$((stale + 1))
-	elif ! build >"$B/build.out" 2>&1; then
-		by='NOBUILD' stale=$((stale + 1))
-	elif ! by=$(caught_by); then
-		by='MISSED' missed=$((missed + 1))
-	fi
-	printf '%-20s %-8s %s\n' "$name" "$by" "$what"
+	wanted "${line%%|*}" || continue
+	while [ "$(jobs -rp | wc -l)" -ge "${MUTATION_JOBS:-2}" ]; do
+		wait -n
+	done
+	one "$line" &
 done <<<"$LIST"
-echo "mutations: $n, caught $((n - missed - stale)), missed $missed, not applicable $stale"
-[ "$missed" = 0 ] && [ "$stale" = 0 ] && [ "$n" -gt 0 ]
+wait
+caught=$(count caught) missed=$(count missed) stale=$(count stale)
+echo "mutations: $((caught + missed + stale)), caught $caught, missed $missed, not applicable $stale"
+[ "$missed" = 0 ] && [ "$stale" = 0 ] && [ "$caught" -gt 0 ]

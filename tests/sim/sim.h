@@ -304,6 +304,8 @@ void promises_served(struct sim *s, int node);
 void promises_record(struct sim *s, int node, const struct journal_rec *r);
 void promises_fence(struct sim *s, int node);
 void promises_told(struct sim *s, int node);
+/* A core has decided to take the group over by itself. */
+void promises_takeover(struct sim *s, int node);
 void promises_quiet(struct sim *s);
 
 /* sim_actions.c */

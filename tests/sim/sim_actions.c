@@ -262,6 +262,8 @@ static void report(struct sim *s, int node, const struct action *a)
 
 	if (!a->u.report.local)
 		return;
+	if (a->u.report.report.step == STEP_FENCE && a->u.report.report.outcome == OUTCOME_DONE)
+		promises_takeover(s, node);
 	snprintf(m.group, sizeof(m.group), "vmstore");
 	send_msg(s, node, &m);
 }
