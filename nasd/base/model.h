@@ -81,7 +81,7 @@ struct facts_address {
 
 struct facts {
 	bool valid;               /* false: not collected yet */
-	int64_t collected_us;     /* monotonic, of the node that collected */
+	int64_t collected_us;     /* begun then; monotonic, of the node that collected */
 	char group[NAME_MAX_LEN];
 	/* DRBD, with the kernel's own words ("Primary", "Connected", "UpToDate") */
 	bool drbd_known;

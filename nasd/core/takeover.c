@@ -23,6 +23,7 @@ enum {
 	LINK_WAIT_US = 1000000,     /* for the link, before a peer that we cannot ask is fenced */
 	AGREE_WAIT_US = 5000000,    /* for the peer's agreement, before it is fenced */
 	WITNESS_AGAIN_US = 1000000,
+	LOOK_AGAIN_US = 2000000,    /* facts that do not come are asked for again */
 	LOOK_WAIT_US = 300000,      /* for facts, before a run: DRBD may be connected again */
 };
 
@@ -207,6 +208,24 @@ static void begin_run(struct group_core *g)
 		 "DRBD has lost it and holds the writes");
 }
 
+/* A last look: this node's copy may have changed while the other was being fenced,
+ * if DRBD was connected for a moment; or since an operator has spoken. */
+static bool seen_since_proof(struct group_core *g, int64_t now)
+{
+	struct takeover *t = &g->t;
+
+	if (t->proven_at && g->facts[g->cfg.self].collected_us >= t->proven_at)
+		return true;
+	if (t->proven_at && now < t->run_at)
+		return false;
+	if (!t->proven_at)
+		t->proven_at = now;
+	t->need = NEED_TAKEOVER;
+	t->run_at = now + LOOK_AGAIN_US;
+	held_look(g);
+	return false;
+}
+
 static void pursue(struct group_core *g, int64_t now, enum fence_need need)
 {
 	struct takeover *t = &g->t;
@@ -216,9 +235,11 @@ static void pursue(struct group_core *g, int64_t now, enum fence_need need)
 	view_of(g, now, &v);
 	proof = fence_book_proof(&t->book, &v);
 	if (proof) {
-		proven(g, now, need, proof, &v);
+		if (need != NEED_TAKEOVER || seen_since_proof(g, now))
+			proven(g, now, need, proof, &v);
 		return;
 	}
+	t->proven_at = 0;
 	if (t->need != need) {
 		t->need = need;
 		t->run_at = now + (need == NEED_TAKEOVER ? g->cfg.takeover_delay_us : 0);
@@ -371,10 +392,12 @@ void takeover_think(struct group_core *g, int64_t now)
 	held_settle(g, now);
 	ask_witness(g, now);
 	need = need_now(g, now);
-	if (need == NEED_NONE)
+	if (need == NEED_NONE) {
+		t->proven_at = 0;
 		call_off(g);
-	else
+	} else {
 		pursue(g, now, need);
+	}
 	say(g, now);
 }
 

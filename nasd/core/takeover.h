@@ -34,6 +34,7 @@ struct takeover {
 
 	enum fence_need need;
 	int64_t run_at;            /* a fence run is due then; 0: none is */
+	int64_t proven_at;         /* a takeover waits for a last look since then; 0: none does */
 	bool running;
 	bool looked;               /* facts were asked for: a last look before it */
 	uint64_t run_epoch;        /* as of its beginning: what its evidence is about */

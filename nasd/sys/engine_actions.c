@@ -269,12 +269,13 @@ static void facts_fn(void *arg)
 	/* what an operator asked for; the monitor's own looks are no step */
 	bool step = j->tag == FACTS_GATHER || j->tag == FACTS_FOR_PEER;
 	enum inject_what what = step ? egroup_inject(j->g, STEP_CHECK, false) : INJECT_NONE;
+	int64_t began = monotonic_us();
 
 	effects_facts(j->g->fx, j->probe, &j->facts);
 	if (step && what == INJECT_NONE)
 		what = egroup_inject(j->g, STEP_CHECK, true);
 	j->facts.valid = what != INJECT_FAIL && what != INJECT_UNKNOWN;
-	j->facts.collected_us = monotonic_us();
+	j->facts.collected_us = began;
 	snprintf(j->facts.group, sizeof(j->facts.group), "%s", j->g->conf->name);
 	look_at_journal(j->g->e, &j->facts);
 }

@@ -65,8 +65,9 @@ endless-freeze|source.c|s/if (now - g->freeze_began > g->cfg.freeze_us) {/if (fa
 patient|program.c|/^static void overdue/,/^}/s/if (g->state == GS_SWITCHING)/if (false)/|an overdue step is not rolled back
 blind-monitor|server.c|s/if (f->server == SERVER_DOWN) {/if (false) {/|a dead server is not noticed
 to-no-proof|takeover.c|s/^\tproof = fence_book_proof(&t->book, &v);/\tstatic struct fence_evidence none;\n&\n\tif (!proof)\n\t\tproof = \&none;/|silence is taken for proof
+to-no-second-look|takeover.c|s/if (t->proven_at && g->facts.*collected_us >= t->proven_at)/if (true)/|what became of this copy while the other was fenced is not looked at
 to-same-epoch|takeover.c|s/^\tuint64_t epoch = group_new_epoch(g);$/\tuint64_t epoch = g->j.epoch;/|taken over without a new epoch
-to-stale-copy|takeover.c|s/if (strcmp(f->drbd_disk, "UpToDate") != 0)/if (false)/|taken over with a copy that is not the newest (DRBD refuses it: not caught yet)
+to-stale-copy|takeover.c|s/if (strcmp(f->drbd_disk, "UpToDate") != 0)/if (false)/|taken over with a copy that is not the newest
 to-no-look|takeover.c|s/if (!f->valid .. g->t.facts_at < g->t.silent_at .. g->t.outdating)/if (false)/|facts from before the silence decide
 to-unmet|takeover.c|s/if (!g->t.met)/if (false)/|taken over before the other was met
 to-cut-off|takeover.c|s/if (!in_touch(g, g->t.silent_at))/if (false)/|a node that is cut off from the clients fences

@@ -178,12 +178,12 @@ void promises_told(struct sim *s, int node)
 			   o->primary ? "is Primary" : "has a copy that counts as the newest");
 }
 
-/* The group is taken from a node that is off, onto a copy that is the newest now. */
+/* The group is taken from a node that does not serve, onto a copy that is the newest now. */
 void promises_takeover(struct sim *s, int node)
 {
-	if (s->n[1 - node].powered && !s->w.d.lies)
-		sim_broken(s, "node %d takes the group over from a node that is on", node);
-	if (s->w.d.e[node].disk != DISK_UPTODATE)
+	if (world_serves(&s->w, 1 - node) && !s->w.d.lies)
+		sim_broken(s, "node %d takes the group over from a node that serves", node);
+	if (s->w.d.e[node].disk != DISK_UPTODATE && !(s->w.d.e[node].connected && s->n[1 - node].powered))
 		sim_broken(s, "node %d takes the group over with a copy that is not the newest", node);
 }
 

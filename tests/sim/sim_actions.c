@@ -276,6 +276,7 @@ static void collect(struct sim *s, int node, const struct action *a)
 	n->seen[a->u.facts.tag].valid = false;
 	if (prng_chance(&s->r, 50)) /* early, or late in the time that it takes */
 		world_facts(&s->w, node, &n->seen[a->u.facts.tag]);
+	n->seen[a->u.facts.tag].collected_us = sim_clock(s, node);
 	n->facts_due[a->u.facts.tag] = s->now + prng_range(&s->r, 300, a->u.facts.probe ? 600000 : 20000);
 	if (a->u.facts.tag == FACTS_MONITOR)
 		return;

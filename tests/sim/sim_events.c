@@ -187,13 +187,14 @@ static void message(struct sim *s, int node)
 static void facts(struct sim *s, int node, enum facts_tag tag)
 {
 	struct facts f = s->n[node].seen[tag];
+	int64_t began = f.collected_us;
 
 	s->n[node].facts_due[tag] = 0;
 	if (!f.valid)
 		world_facts(&s->w, node, &f);
+	f.collected_us = began;
 	if (sim_take_fault(s, node, STEP_CHECK, false) == FAULT_FAIL)
 		snprintf(f.drbd_cstate, sizeof(f.drbd_cstate), "WFConnection");
-	f.collected_us = sim_clock(s, node);
 	group_facts(s->n[node].core, sim_clock(s, node), tag, &f);
 }
 
