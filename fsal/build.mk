@@ -44,3 +44,18 @@ $(FSAL_SO): $(FSAL_GLUE:fsal/%.c=$(FSAL_OUT)/glue/%.o) $(FSAL_PURE:fsal/%.c=$(FS
 	@echo "  LD    $@"
 	@$(CC) -shared -Wl,-z,defs -Wl,-rpath,/usr/lib/ganesha $(LDFLAGS) -o $@ $^ -L/usr/lib/ganesha \
 		-lganesha_nfsd -l:libntirpc.so.4.3 $$(pkg-config --libs dbus-1 jansson)
+
+# ganesha's time(2): needs nothing of ganesha, so it is built and installed always.
+STEADY_SO = $(FSAL_OUT)/libnasdtime.so
+$(STEADY_SO): fsal/steady/time.c Makefile
+	@mkdir -p $(@D)
+	@echo "  LD    $@"
+	@$(CC) -std=c11 -D_GNU_SOURCE $(WARN) $(OPT) -fPIC -shared -Wl,-z,defs -o $@ $<
+
+all: $(STEADY_SO)
+
+.PHONY: install-steady
+install: install-steady
+install-steady: $(STEADY_SO)
+	@install -d $(DESTDIR)$(prefix)/lib/nasd/ganesha
+	install -m 644 $(STEADY_SO) $(DESTDIR)$(prefix)/lib/nasd/ganesha/

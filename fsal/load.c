@@ -8,6 +8,7 @@
 
 #include "admin.h"
 #include "clock.h"
+#include "lease_time.h"
 #include "load_int.h"
 #include "reply.h"
 #include "nfs_fh.h"
@@ -284,7 +285,7 @@ static int finish_client(struct loading *l, struct fault *fault)
 		c->cid_cb.v41.cid_reclaim_complete = l->row.reclaim_complete;
 		c->cid_allow_reclaim = false; /* of what? there has been no restart */
 		c->cid_stateid_counter = l->row.stateid_counter;
-		c->cid_last_renew = time(NULL);
+		c->cid_last_renew = lease_time();
 		if (l->late)
 			c->cid_lease_reservations++; /* load_files_of takes it back */
 		pthread_mutex_unlock(&c->cid_mutex);

@@ -5,6 +5,8 @@
 
 #include "load_int.h"
 
+#include "lease_time.h"
+
 /* Late, a file that is gone is nobody's any more. */
 static bool passed_over(struct loading *l, int ret)
 {
@@ -137,7 +139,7 @@ static void release_client(nfs_client_id_t *c)
 {
 	pthread_mutex_lock(&c->cid_mutex);
 	c->cid_lease_reservations--; /* load.c's */
-	c->cid_last_renew = time(NULL);
+	c->cid_last_renew = lease_time();
 	pthread_mutex_unlock(&c->cid_mutex);
 }
 

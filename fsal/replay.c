@@ -9,6 +9,7 @@
 
 #include "client_mgr.h"
 #include "export_mgr.h"
+#include "lease_time.h"
 #include "server_stats_private.h"
 
 enum { PRIVILEGED_PORT = 1 };
@@ -99,7 +100,7 @@ static void release_lease(compound_data_t *data)
 		return;
 	pthread_mutex_lock(&client->cid_mutex);
 	if (--client->cid_lease_reservations == 0)
-		client->cid_last_renew = time(NULL);
+		client->cid_last_renew = lease_time();
 	pthread_mutex_unlock(&client->cid_mutex);
 	data->preserved_clientid = NULL;
 }

@@ -223,12 +223,28 @@ int ganesha_bus_stop(struct ganesha *g, int64_t timeout_us, struct err *err)
 
 /* ---- the server */
 
+/* fsal/steady: leases that do not end when the wall clock is set. */
+static const char *steady_time(const struct ganesha *g, char *env, size_t size)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/libnasdtime.so", g->module_dir);
+	if (g->module_dir[0] && access(path, R_OK) == 0) {
+		snprintf(env, size, "LD_PRELOAD=%s", path);
+		return env;
+	}
+	log_warn("ganesha %s: libnasdtime.so is not installed: set the clock of this node forward, and its clients lose what they hold",
+		 g->group->name);
+	return NULL;
+}
+
 int ganesha_server_spawn(struct ganesha *g, const char *config, struct err *err)
 {
-	char conf[PATH_MAX], lock[PATH_MAX], epoch_text[24], bus[PATH_MAX + 48], blkid[PATH_MAX + 24];
+	char conf[PATH_MAX], lock[PATH_MAX], epoch_text[24], bus[PATH_MAX + 48], blkid[PATH_MAX + 24], steady[PATH_MAX + 32];
 	const char *const argv[] = {g->program, "-F", "-f", conf, "-L", g->log_path, "-N", "NIV_EVENT",
 				    "-p", lock, "-E", epoch_text, "-I", CLIENTS_OWN_NODEID, NULL};
-	const char *const envp[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", bus, blkid, NULL};
+	const char *const envp[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", bus, blkid,
+				    steady_time(g, steady, sizeof(steady)), NULL};
 	struct child_proc p = {.pidfd = -1};
 	uint64_t epoch;
 	int ret = ganesha_path(g, config, conf, sizeof(conf), err);
