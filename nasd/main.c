@@ -18,7 +18,7 @@
 #include "conf.h"
 #include "engine.h"
 #include "log.h"
-#include "logsink.h"
+#include "logqueue.h"
 #include "realtime.h"
 
 struct options {
@@ -40,6 +40,7 @@ static const char help_text[] =
 	"  -h, --help\n"
 	"See nasd(8) and nasd.conf(5).\n";
 
+enum { LOG_END_US = 1000000 };
 enum { OPT_STATE = 256, OPT_RUN, OPT_LOG, OPT_INJECT };
 
 /* 0: go on; otherwise the exit status plus one. */
@@ -179,7 +180,8 @@ int main(int argc, char **argv)
 	struct options o = { .config = NASD_SYSCONFDIR "/nasd.conf", .state_dir = "/var/lib/nasd",
 			     .run_dir = "/run/nasd", .log_dir = "/var/log/nasd" };
 	struct conf *conf = NULL;
-	struct logsink sink;
+	static struct logsink sink; /* the log's thread may outlive main's frame */
+	struct logqueue *queue = NULL;
 	struct err err;
 	char text[1024];
 	int ret = parse(argc, argv, &o), self = -1;
@@ -197,8 +199,13 @@ int main(int argc, char **argv)
 		printf("%s: good, hash %s\n", o.config, conf->hash);
 	} else if (self >= 0 && ret == 0) {
 		logsink_init(&sink, conf->nodes[self].name, o.debug ? LOGP_DEBUG : LOGP_INFO);
-		log_set_sink(logsink_write, &sink);
-		ret = serve(&o, conf, self, &err);
+		ret = logqueue_begin(&sink, &queue, &err);
+		if (ret == 0) {
+			log_set_sink(logqueue_write, queue);
+			ret = serve(&o, conf, self, &err);
+			log_set_sink(NULL, NULL);
+			logqueue_end(queue, LOG_END_US);
+		}
 	}
 	conf_free(conf);
 	if (ret == 0 && self >= 0)

@@ -13,6 +13,8 @@
 
 #include <systemd/sd-journal.h>
 
+#include "clocks.h"
+
 enum { LINE_SIZE = 2048, FIELD_SIZE = 128, FIELDS = 6 };
 
 /* JOURNAL_STREAM is "device:inode" of the stream that systemd gave us; a
@@ -109,20 +111,19 @@ static void format_fields(const struct log_fields *f, char *buf, size_t size)
 					 words[i], i + 1 == n ? "] " : "");
 }
 
-static void write_line(const struct logsink *s, enum log_priority prio,
+static void write_line(const struct logsink *s, int64_t at_us, enum log_priority prio,
 		       const struct log_fields *f, const char *message)
 {
 	char line[LINE_SIZE], stamp[32], fields[160];
-	struct timespec now;
+	time_t seconds = at_us / 1000000;
 	struct tm tm;
 	size_t len, i;
 	int n;
 
-	clock_gettime(CLOCK_REALTIME, &now);
-	gmtime_r(&now.tv_sec, &tm);
+	gmtime_r(&seconds, &tm);
 	strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%S", &tm);
 	format_fields(f, fields, sizeof(fields));
-	n = snprintf(line, sizeof(line) - 1, "%s.%03ldZ %s %s%s", stamp, now.tv_nsec / 1000000,
+	n = snprintf(line, sizeof(line) - 1, "%s.%03ldZ %s %s%s", stamp, (long)(at_us % 1000000 / 1000),
 		     priority_name(prio), fields, message);
 	len = n < (int)sizeof(line) - 1 ? (size_t)n : sizeof(line) - 2;
 	/* One line is one line: a message from afar cannot forge another. */
@@ -135,14 +136,18 @@ static void write_line(const struct logsink *s, enum log_priority prio,
 		return;
 }
 
+void logsink_put(const struct logsink *s, int64_t at_us, enum log_priority prio,
+		 const struct log_fields *fields, const char *message)
+{
+	if (!s->journald || send_journald(s, prio, fields, message) < 0)
+		write_line(s, at_us, prio, fields, message);
+}
+
 void logsink_write(enum log_priority prio, const struct log_fields *fields, const char *message,
 		   void *sink)
 {
 	const struct logsink *s = sink;
 
-	if (prio > s->max)
-		return;
-	if (s->journald && send_journald(s, prio, fields, message) >= 0)
-		return;
-	write_line(s, prio, fields, message);
+	if (prio <= s->max)
+		logsink_put(s, wall_us(), prio, fields, message);
 }

@@ -25,4 +25,9 @@ void logsink_init(struct logsink *s, const char *node, enum log_priority max);
 void logsink_write(enum log_priority prio, const struct log_fields *fields, const char *message,
 		   void *sink);
 
+/* The same, of a line that was made at at_us (CLOCK_REALTIME), whatever its priority.
+ * May block as long as what takes the lines does. fields may be NULL. */
+void logsink_put(const struct logsink *s, int64_t at_us, enum log_priority prio,
+		 const struct log_fields *fields, const char *message);
+
 #endif
