@@ -62,6 +62,7 @@ const char *step_name(enum step_id id)
 	case STEP_WARM: return "warm";
 	case STEP_RESERVE: return "reserve";
 	case STEP_PRESYNC: return "presync";
+	case STEP_HOLD: return "hold";
 	case STEP_CLIENTS: return "clients";
 	case STEP_GATE: return "gate";
 	case STEP_ADDRESS_DEL: return "address-del";

@@ -38,6 +38,7 @@ enum step_id {
 	STEP_WARM,           /* target: ganesha warm, link up, mount point free */
 	STEP_RESERVE,        /* both: epoch and intent journalled */
 	STEP_PRESYNC,        /* source: syncfs until little is dirty */
+	STEP_HOLD,           /* source: only where the requester wants to say when the freeze begins */
 	STEP_CLIENTS,        /* source: the target holds every client record */
 	STEP_GATE,           /* source: the freeze begins; requests held, their clients' state handed over */
 	STEP_ADDRESS_DEL,    /* source */

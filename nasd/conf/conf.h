@@ -26,6 +26,7 @@ enum {
 	CONF_ADDRESSES_MAX = 8,  /* floating addresses of one group */
 	CONF_CLIENTS_MAX = 32,   /* client networks of one export */
 	CONF_FENCES_MAX = 16,
+	CONF_HYPERVISORS_MAX = 16,
 	CONF_FENCES_NODE_MAX = 8, /* for one node; as FENCE_DEVICES_MAX */
 
 	CONF_NAME_MAX = 32, /* cluster, groups, exports, DRBD resources; with the NUL, as all below */
@@ -37,6 +38,7 @@ enum {
 	CONF_NET_MAX = 50,      /* an address with its prefix length */
 	CONF_UUID_MAX = 37,
 	CONF_HASH_MAX = 65,
+	CONF_URI_MAX = 256,
 	CONF_FILE_MAX = 1 << 20, /* bytes in a configuration file */
 
 	/* as fence/agent_call.h has them */
@@ -130,6 +132,15 @@ struct conf_fence {
 	uint64_t verify_limit_us, verify_every_us;
 };
 
+/* A hypervisor whose guests have their disks on our exports. */
+struct conf_hypervisor {
+	char name[CONF_HOST_MAX];
+	char uri[CONF_URI_MAX];         /* libvirt's, of its qemu driver */
+	char migrate_uri[CONF_URI_MAX]; /* where guests are sent to; empty: libvirt chooses */
+	struct conf_fence_option mounts[CONF_EXPORTS_MAX]; /* an export's name, where it is mounted there */
+	size_t n_mounts;
+};
+
 struct conf_drbd {
 	char resource[CONF_NAME_MAX];
 	char device[CONF_PATH_MAX]; /* "/dev/drbdN" */
@@ -201,6 +212,8 @@ struct conf {
 	size_t n_groups;
 	struct conf_fence fences[CONF_FENCES_MAX]; /* in the file's order */
 	size_t n_fences;
+	struct conf_hypervisor hypervisors[CONF_HYPERVISORS_MAX]; /* in the file's order */
+	size_t n_hypervisors;
 	char hash[CONF_HASH_MAX]; /* SHA-256 of the canonical dump, lower-case hex */
 };
 
@@ -243,6 +256,7 @@ bool conf_has_secrets(const struct conf *c);
 int conf_node_index(const struct conf *c, const char *hostname);
 
 /* NULL when there is none. */
+const struct conf_hypervisor *conf_hypervisor_find(const struct conf *c, const char *name);
 const struct conf_group *conf_group_find(const struct conf *c, const char *name);
 const struct conf_group *conf_group_find_id(const struct conf *c, uint16_t id);
 

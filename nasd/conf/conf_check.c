@@ -340,6 +340,8 @@ int conf_check(const struct conf *c, const struct conf_scan *s, struct err *err)
 		r = check_nodes(&k);
 	if (!r)
 		r = conf_check_fences(&k);
+	if (!r)
+		r = conf_check_hypervisors(&k);
 	for (size_t i = 0; i < c->n_groups && !r; i++)
 		r = check_group(&k, i);
 	return r;

@@ -22,6 +22,9 @@ struct checker {
 /* 0, or the first violation with its line (from the scan) and a remedy. */
 int conf_check(const struct conf *c, const struct conf_scan *s, struct err *err);
 
+/* The part that is about hypervisors (conf_hyper.c). */
+int conf_check_hypervisors(const struct checker *k);
+
 /* The part that is about fencing (conf_fence.c). */
 int conf_check_fences(const struct checker *k);
 

@@ -71,6 +71,8 @@ static char *print_conf(const struct conf *c, bool masked)
 		print_section(&d, &conf_node_section, c->nodes[i].name, &c->nodes[i], 0);
 	for (size_t i = 0; i < c->n_fences; i++)
 		print_section(&d, &conf_fence_section, c->fences[i].name, &c->fences[i], 0);
+	for (size_t i = 0; i < c->n_hypervisors; i++)
+		print_section(&d, &conf_hypervisor_section, c->hypervisors[i].name, &c->hypervisors[i], 0);
 	for (size_t i = 0; i < c->n_groups; i++)
 		print_group(&d, &c->groups[i]);
 	if (!d.buf.failed)
@@ -95,6 +97,14 @@ int conf_node_index(const struct conf *c, const char *hostname)
 		if (!strcmp(c->nodes[i].name, hostname))
 			return i;
 	return -1;
+}
+
+const struct conf_hypervisor *conf_hypervisor_find(const struct conf *c, const char *name)
+{
+	for (size_t i = 0; i < c->n_hypervisors; i++)
+		if (!strcmp(c->hypervisors[i].name, name))
+			return &c->hypervisors[i];
+	return NULL;
 }
 
 const struct conf_group *conf_group_find(const struct conf *c, const char *name)

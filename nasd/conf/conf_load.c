@@ -96,7 +96,7 @@ static cfg_t *confuse_parse(struct loader *l, const char *text)
 	cfg_opt_t drbd[OPTS_MAX] = { CFG_END() }, fs[OPTS_MAX] = { CFG_END() };
 	cfg_opt_t export[OPTS_MAX] = { CFG_END() }, address[OPTS_MAX] = { CFG_END() };
 	cfg_opt_t nfs[OPTS_MAX] = { CFG_END() }, limits[OPTS_MAX] = { CFG_END() };
-	cfg_opt_t fence[OPTS_MAX] = { CFG_END() };
+	cfg_opt_t fence[OPTS_MAX] = { CFG_END() }, hypervisor[OPTS_MAX] = { CFG_END() };
 
 	add_fields(cluster, &conf_cluster_section);
 	add_fields(node, &conf_node_section);
@@ -108,6 +108,7 @@ static cfg_t *confuse_parse(struct loader *l, const char *text)
 	add_fields(nfs, &conf_nfs_section);
 	add_fields(limits, &conf_limits_section);
 	add_fields(fence, &conf_fence_section);
+	add_fields(hypervisor, &conf_hypervisor_section);
 	add_section(group, &conf_drbd_section, drbd, 0);
 	add_section(group, &conf_fs_section, fs, 0);
 	add_section(group, &conf_export_section, export, 1);
@@ -117,6 +118,7 @@ static cfg_t *confuse_parse(struct loader *l, const char *text)
 	add_section(root, &conf_cluster_section, cluster, 0);
 	add_section(root, &conf_node_section, node, 1);
 	add_section(root, &conf_fence_section, fence, 1);
+	add_section(root, &conf_hypervisor_section, hypervisor, 1);
 	add_section(root, &conf_group_section, group, 1);
 
 	cfg_t *cfg = cfg_init(root, CFGF_NONE);
@@ -328,6 +330,29 @@ static int decode_fences(struct loader *l, cfg_t *cfg)
 	return 0;
 }
 
+static int decode_hypervisors(struct loader *l, cfg_t *cfg)
+{
+	struct conf *c = l->conf;
+	struct conf_place at = { .sec1 = "hypervisor", .i1 = CONF_HYPERVISORS_MAX };
+
+	c->n_hypervisors = cfg_size(cfg, "hypervisor");
+	if (c->n_hypervisors > CONF_HYPERVISORS_MAX)
+		return too_many(l, at, "hypervisor", c->n_hypervisors, CONF_HYPERVISORS_MAX);
+	for (at.i1 = 0; at.i1 < c->n_hypervisors; at.i1++) {
+		cfg_t *one = cfg_getnsec(cfg, "hypervisor", (unsigned int)at.i1);
+		struct conf_hypervisor *h = &c->hypervisors[at.i1];
+		int r = check_title(l, at, value_check_host(cfg_title(one)), cfg_title(one));
+
+		if (r)
+			return r;
+		snprintf(h->name, sizeof(h->name), "%s", cfg_title(one));
+		r = decode_section(l, &conf_hypervisor_section, one, h, at);
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
 static int decode_all(struct loader *l, cfg_t *cfg)
 {
 	struct conf_place top = { 0 };
@@ -337,6 +362,8 @@ static int decode_all(struct loader *l, cfg_t *cfg)
 		r = decode_nodes(l, cfg);
 	if (!r)
 		r = decode_fences(l, cfg);
+	if (!r)
+		r = decode_hypervisors(l, cfg);
 	if (r)
 		return r;
 	size_t n = cfg_size(cfg, "group");

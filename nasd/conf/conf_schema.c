@@ -114,6 +114,14 @@ static const struct field fence_fields[] = {
 };
 SECTION(conf_fence_section, "fence", fence_fields);
 
+static const struct field hypervisor_fields[] = {
+	{ "uri", FIELD_URI, AT(conf_hypervisor, uri) },
+	{ "migrate-uri", FIELD_URI, AT(conf_hypervisor, migrate_uri), .def = "" },
+	{ "mounts", FIELD_PAIR_LIST, AT(conf_hypervisor, mounts), .max = CONF_EXPORTS_MAX,
+	  .count_offset = offsetof(struct conf_hypervisor, n_mounts) },
+};
+SECTION(conf_hypervisor_section, "hypervisor", hypervisor_fields);
+
 /* The words of the enums, in their order. */
 static const char *const trigger_names[] = { "manual", "pacemaker", "keepalived", "heartbeat" };
 static const char *const access_names[] = { "ro", "rw" };
@@ -211,6 +219,8 @@ static const char *put_text_kind(const struct field *f, char *at, const char *te
 		return put_text(f, at, text, value_check_host);
 	case FIELD_AGENT:
 		return put_text(f, at, text, check_agent);
+	case FIELD_URI:
+		return *text || !f->def ? put_text(f, at, text, value_check_uri) : NULL;
 	case FIELD_PORT:
 	case FIELD_ID:
 	case FIELD_COUNT:
@@ -405,6 +415,7 @@ int field_decode(const struct field *f, void *base, const char *const *values, s
 	case FIELD_DEVICE:
 	case FIELD_HOST:
 	case FIELD_AGENT:
+	case FIELD_URI:
 		bad = put_text_kind(f, at, values[0]);
 		break;
 	case FIELD_IP_LIST:
@@ -461,6 +472,7 @@ void field_print(const struct field *f, const void *base, bool masked, struct bu
 	case FIELD_DEVICE:
 	case FIELD_HOST:
 	case FIELD_AGENT:
+	case FIELD_URI:
 		buf_add(out, "\"%s\"", (const char *)at);
 		break;
 	case FIELD_PORT:

@@ -37,6 +37,7 @@ enum field_kind {
 	FIELD_YESNO,    /* bool */
 	FIELD_HOST,     /* char[], as below; what it means is decoded by the section */
 	FIELD_AGENT,
+	FIELD_URI,      /* char[]; "" is none, where that is the default */
 	FIELD_IP,       /* struct conf_ip; "" is none */
 	FIELD_IP_LIST,  /* struct conf_ip[max], count at count_offset */
 	FIELD_NET_LIST, /* struct conf_net[max], count at count_offset */
@@ -68,6 +69,7 @@ extern const struct section conf_address_section;
 extern const struct section conf_nfs_section;
 extern const struct section conf_limits_section;
 extern const struct section conf_fence_section;
+extern const struct section conf_hypervisor_section;
 
 enum { FIELDS_MAX = 16 };
 

@@ -227,6 +227,20 @@ const char *value_check_host(const char *text)
 	return NULL;
 }
 
+const char *value_check_uri(const char *text)
+{
+	size_t scheme = strspn(text, LOWER DIGITS "+");
+
+	if (strlen(text) >= CONF_URI_MAX)
+		return "is longer than 255 characters";
+	if (!scheme || strncmp(text + scheme, "://", 3) || !text[scheme + 3])
+		return "must be a URI, as \"qemu+ssh://root@vnode2/system\"";
+	for (; *text; text++)
+		if ((unsigned char)*text <= 0x20 || (unsigned char)*text >= 0x7f || *text == '"' || *text == '\\')
+			return "has a space, a quote or another character that no URI has";
+	return NULL;
+}
+
 const char *value_check_ifname(const char *text)
 {
 	if (!only(text, LOWER UPPER DIGITS "_.-@") || strlen(text) >= CONF_IFNAME_MAX ||

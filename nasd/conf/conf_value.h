@@ -32,6 +32,8 @@ const char *value_check_name(const char *text);
 /* As value_check_name, with capitals and dots: what DRBD calls its resources. */
 const char *value_check_resource(const char *text);
 const char *value_check_host(const char *text);
+/* "scheme://..." */
+const char *value_check_uri(const char *text);
 const char *value_check_ifname(const char *text);
 /* Absolute, no empty, "." or ".." component, no slash at the end, not "/". */
 const char *value_check_path(const char *text);

@@ -252,6 +252,7 @@ void group_journaled(struct group_core *g, int64_t now, const struct journal_rec
 /* The standby's server is repaired long before it is needed. */
 static void monitored(struct group_core *g, int64_t now, const struct facts *f)
 {
+	source_hold_facts(g, now, f);
 	if (g->state == GS_ACTIVE)
 		server_monitored(g, now, f);
 	else if (g->state == GS_STANDBY && g->prog.purpose == PURPOSE_NONE && f->server == SERVER_DOWN && !f->mounted)
@@ -302,7 +303,7 @@ void group_tick(struct group_core *g, int64_t now)
 	if (now < g->next_monitor)
 		return;
 	g->next_monitor = now + g->cfg.monitor_us;
-	if (g->state != GS_STANDBY && g->state != GS_ACTIVE)
+	if (g->state != GS_STANDBY && g->state != GS_ACTIVE && !source_held(g))
 		return; /* a move has better use for the time */
 	a = group_push(g, ACT_FACTS);
 	if (a)
@@ -342,6 +343,7 @@ void group_look(const struct group_core *g, struct group_view *v)
 	v->peer_epoch = g->peer_hello ? g->peer.epoch : 0;
 	v->split_brain = split_brain(&g->facts[0], &g->facts[1]);
 	v->peer_up = g->peer_up;
+	v->held = source_held(g);
 	v->may_serve = group_may_serve(g);
 	v->first_activation = !g->j.active_boot[0];
 	if (g->prog.in_flight) {

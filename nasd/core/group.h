@@ -75,6 +75,7 @@ struct group_request {
 	uint64_t id;             /* comes back in ACT_REPLY */
 	int target;              /* node that shall become active */
 	bool peer_confirmed_dead; /* takeover: an operator's word that the peer is off */
+	int64_t hold_us;         /* switchover: wait so long at most for group_go before the freeze; 0: do not */
 	bool accept_old_copy;    /* ... and that this node's copy of the data may not be the newest */
 	bool remote;             /* came from the peer: the reply goes there */
 	char by[80];
@@ -91,6 +92,7 @@ enum action_type {
 	ACT_FACTS,     /* collect facts; answer: group_facts with the same tag */
 	ACT_SYNC_CLIENTS, /* give the peer all client entries; answer: group_clients_synced */
 	ACT_REPORT,    /* report of a step, local or the peer's: for the live view; local ones go to the peer */
+	ACT_HELD,      /* the open request's move waits for group_go */
 	ACT_REPLY,     /* answer to a request */
 	ACT_STATE,     /* the state changed: old, new, reason */
 	ACT_FINISHED,  /* the move is over: keep its log as history (provisional: more rows follow) */
@@ -185,6 +187,12 @@ void group_io_resumed(struct group_core *g, int64_t now, bool ok, const struct e
 /* Answered by exactly one ACT_REPLY with its id. */
 void group_request(struct group_core *g, int64_t now, const struct group_request *r);
 
+/* The freeze of the move that is held may begin. False: none is held. */
+bool group_go(struct group_core *g, int64_t now);
+/* Who would have said so has gone: a request with hold_us is called off, unless
+ * its freeze has begun. */
+void group_forsaken(struct group_core *g, int64_t now, uint64_t id);
+
 /* Time passes: call when group_next_tick's time has come. */
 void group_tick(struct group_core *g, int64_t now);
 int64_t group_next_tick(const struct group_core *g);
@@ -203,6 +211,7 @@ struct group_view {
 	uint64_t peer_epoch;
 	bool split_brain;           /* split.h */
 	bool peer_up;
+	bool held;                  /* a move waits for group_go; the service runs on */
 	bool may_serve;             /* any part of the service may be in place here */
 	bool first_activation;      /* not yet served here under this epoch: the clients are the replica's */
 	enum step_id step;          /* running now; STEP_NONE */

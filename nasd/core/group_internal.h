@@ -50,7 +50,7 @@ struct program {
 };
 
 /* Where a switchover is on its source. */
-enum source_phase { SRC_NONE, SRC_PREPARE, SRC_PRESYNC, SRC_CLIENTS, SRC_RELEASE, SRC_COMMIT };
+enum source_phase { SRC_NONE, SRC_PREPARE, SRC_PRESYNC, SRC_HOLD, SRC_CLIENTS, SRC_RELEASE, SRC_COMMIT };
 
 enum { UNWRITTEN_MAX = 4, SERVER_DEATHS = 3 };
 
@@ -201,6 +201,10 @@ void source_done(struct group_core *g, int64_t now, const struct peer_msg *m);
 /* Before the commitment: back to the source; at or after it nothing happens. */
 void source_abort(struct group_core *g, int64_t now, const struct err *e);
 void source_tick(struct group_core *g, int64_t now);
+bool source_held(const struct group_core *g);
+/* While the move is held, what it was let through for must go on holding. */
+void source_hold_facts(struct group_core *g, int64_t now, const struct facts *f);
+void source_hold_lost_server(struct group_core *g, int64_t now, const char *reason);
 
 /* target.c */
 void target_prepare(struct group_core *g, int64_t now, uint64_t epoch);

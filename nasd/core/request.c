@@ -50,7 +50,7 @@ void request_open(struct group_core *g, int64_t began, const struct group_reques
 	g->req = *req;
 	g->req_open = true;
 	g->forwarded = false;
-	g->req_deadline = began + g->cfg.switchover_us;
+	g->req_deadline = began + g->cfg.switchover_us + req->hold_us;
 }
 
 void request_reply_open(struct group_core *g, bool ok, const struct err *e, const char *note)
@@ -258,6 +258,10 @@ void group_request(struct group_core *g, int64_t now, const struct group_request
 		else
 			refuse(g, req, "that node owns the group but does not serve it yet",
 			       "see 'nasctl status' there");
+		return;
+	}
+	if (req->hold_us && g->j.owner == group_peer_index(g)) {
+		refuse(g, req, "only the node that serves the group can hold its move", "ask there: 'nasctl status' names it");
 		return;
 	}
 	if (req->kind == REQUEST_SWITCHOVER && g->j.owner == g->cfg.self) {

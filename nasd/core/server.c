@@ -98,6 +98,7 @@ static void replace(struct group_core *g, int64_t now, bool hung, const char *wh
 
 void group_server_died(struct group_core *g, int64_t now, const char *reason)
 {
+	source_hold_lost_server(g, now, reason);
 	if (g->state == GS_ACTIVE)
 		replace(g, now, false, reason);
 	else if (g->state == GS_STANDBY && g->prog.purpose == PURPOSE_NONE)

@@ -4,12 +4,13 @@
  * names the target is in the journal; so it alone decides, up to then, to go
  * back.
  *
- *   PREPARE -> PRESYNC -> CLIENTS -> RELEASE -> COMMIT -> (standby, awaiting DONE)
+ *   PREPARE -> PRESYNC (-> HOLD) -> CLIENTS -> RELEASE -> COMMIT -> (standby, awaiting DONE)
  */
 #include "group_internal.h"
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 enum { PREPARE_TIMEOUT_US = 15000000, CLIENTS_TIMEOUT_US = 5000000, REWARM_AFTER_US = 1000000, SETTLE_US = 500000 };
 
@@ -73,10 +74,86 @@ void source_refused(struct group_core *g, int64_t now, uint64_t epoch, const str
 	source_abort(g, now, e);
 }
 
-void source_presynced(struct group_core *g, int64_t now)
+static void send_clients(struct group_core *g, int64_t now)
 {
 	enter(g, now, SRC_CLIENTS, CLIENTS_TIMEOUT_US);
 	group_push(g, ACT_SYNC_CLIENTS);
+}
+
+void source_presynced(struct group_core *g, int64_t now)
+{
+	if (!g->req.hold_us) {
+		send_clients(g, now);
+		return;
+	}
+	enter(g, now, SRC_HOLD, g->req.hold_us);
+	g->next_monitor = now; /* the facts of the preflight grow old */
+	group_push(g, ACT_HELD);
+}
+
+/* ---- held: the service runs on, and may be in need of something else than a move */
+
+bool source_held(const struct group_core *g)
+{
+	return g->state == GS_SWITCHING && g->src == SRC_HOLD;
+}
+
+bool group_go(struct group_core *g, int64_t now)
+{
+	if (!source_held(g))
+		return false;
+	group_core_report(g, STEP_HOLD, g->phase_began, now, OUTCOME_DONE, "");
+	send_clients(g, now);
+	return true;
+}
+
+static void hold_broken(struct group_core *g, int64_t now, const char *where, const char *why)
+{
+	struct err e;
+
+	group_core_report(g, STEP_HOLD, g->phase_began, now, OUTCOME_FAILED, why);
+	err_set(&e, ERR_REFUSED, ECANCELED, where, "while the move was held: %s", why);
+	err_remedy(&e, "see 'nasctl check', then begin anew");
+	source_abort(g, now, &e);
+}
+
+void source_hold_facts(struct group_core *g, int64_t now, const struct facts *f)
+{
+	bool connected = !strcmp(f->drbd_cstate, "Connected") || !strcmp(f->drbd_cstate, "Established");
+
+	if (!source_held(g) || !f->valid)
+		return;
+	if (!f->drbd_known || !connected || strcmp(f->drbd_peer_disk, "UpToDate") || f->drbd_suspended)
+		hold_broken(g, now, "drbd-connected", "DRBD does not replicate to a copy that is UpToDate any more");
+	else if (f->server != SERVER_SERVING)
+		hold_broken(g, now, "ganesha", "ganesha does not serve any more");
+	else if (!f->journal_ok)
+		hold_broken(g, now, "journal", "the journal cannot be written");
+}
+
+void source_hold_lost_server(struct group_core *g, int64_t now, const char *reason)
+{
+	if (source_held(g))
+		hold_broken(g, now, "ganesha", reason);
+}
+
+void group_forsaken(struct group_core *g, int64_t now, uint64_t id)
+{
+	struct err e;
+
+	err_set(&e, ERR_REFUSED, ECANCELED, "hold", "who asked for the move has gone");
+	err_remedy(&e, "ask again; the service is where it was");
+	if (g->gather.active && g->gather.req.id == id && !g->gather.req.remote && g->gather.req.hold_us) {
+		g->gather.active = false;
+		request_reply(g, &g->gather.req, false, &e, "", false);
+		return;
+	}
+	if (g->state != GS_SWITCHING || g->req.id != id || g->req.remote || !g->req.hold_us)
+		return;
+	if (g->src == SRC_HOLD)
+		group_core_report(g, STEP_HOLD, g->phase_began, now, OUTCOME_FAILED, e.msg);
+	if (g->src == SRC_PREPARE || g->src == SRC_PRESYNC || g->src == SRC_HOLD)
+		source_abort(g, now, &e);
 }
 
 void source_clients_synced(struct group_core *g, int64_t now, bool ok, const struct err *e)
@@ -194,6 +271,9 @@ void source_tick(struct group_core *g, int64_t now)
 	if (g->src == SRC_RELEASE) { /* back as soon as the step that hangs has returned */
 		err_set(&e, ERR_TIMEOUT, ETIMEDOUT, "freeze", "releasing takes longer than limits.freeze allows");
 		err_remedy(&e, "see the timeline for the slow step: nasctl timeline");
+	} else if (g->src == SRC_HOLD) {
+		hold_broken(g, now, "hold", "nobody said in time that the freeze may begin");
+		return;
 	} else {
 		err_set(&e, ERR_TIMEOUT, ETIMEDOUT, g->src == SRC_PREPARE ? "reserve" : "clients",
 			"%s did not answer in time", group_node_name(g, group_peer_index(g)));

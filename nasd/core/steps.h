@@ -27,7 +27,7 @@ struct step_row {
 	enum step_id id;
 	enum step_stage stage;
 	enum step_side side;
-	uint32_t deadline_ms; /* a longer run is overdue: logged, and before the commitment rolled back */
+	uint32_t deadline_ms; /* 0: of no plain switchover; a longer run is overdue: logged, and before the commitment rolled back */
 	bool core;            /* done by the core and the engine; no effect function */
 	enum step_id undo;    /* the row that puts it back; STEP_NONE: nothing to put back */
 	const char *precheck; /* what must hold before it runs */

@@ -482,6 +482,7 @@ static void carry_out(struct egroup *g, const struct action *a)
 	case ACT_FACTS: collect_facts(g, a->u.facts.tag, a->u.facts.probe); break;
 	case ACT_SYNC_CLIENTS: egroup_clients_sync(g); break;
 	case ACT_REPORT: break; /* the caller's */
+	case ACT_HELD: engine_control_held(g); break;
 	case ACT_REPLY: engine_control_reply(g, a); break;
 	case ACT_STATE: state_changed(g, a); break;
 	case ACT_FINISHED: finished(g, a); break;

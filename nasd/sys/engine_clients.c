@@ -157,7 +157,7 @@ static void keep_connections(struct egroup *g, struct client_set *set)
 	struct group_view v;
 
 	group_look(g->core, &v);
-	if (v.state == GS_ACTIVE || g->sync_wanted)
+	if (v.state == GS_ACTIVE || v.held || g->sync_wanted)
 		return;
 	for (size_t i = 0; i < g->current.n; i++)
 		if (g->current.entries[i]->kind == CLIENT_CONNECTION)
@@ -331,7 +331,7 @@ static int scan_timer(sd_event_source *s, uint64_t usec, void *data)
 
 	(void)usec;
 	group_look(g->core, &v);
-	if (v.state == GS_ACTIVE && !g->scanning) /* a move looks for itself, and then has better use for the time */
+	if ((v.state == GS_ACTIVE || v.held) && !g->scanning) /* a move looks for itself, and then has better use for the time */
 		scan(g);
 	sd_event_source_set_time_relative(s, SCAN_INTERVAL_US);
 	sd_event_source_set_enabled(s, SD_EVENT_ONESHOT);

@@ -98,6 +98,7 @@ static void to_core(struct engine *e, struct ctl_client *c, const struct ctl_req
 		return;
 	r.id = p->id;
 	r.target = target;
+	r.hold_us = (int64_t)req->hold * 1000000;
 	r.accept_old_copy = req->accept_old_copy;
 	r.peer_confirmed_dead = req->peer_confirmed_dead[0] != '\0';
 	snprintf(r.by, sizeof(r.by), "%s", by);
@@ -150,6 +151,19 @@ static void config(struct engine *e, struct ctl_client *c)
 	free(text);
 }
 
+static void go(struct engine *e, struct ctl_client *c, const struct ctl_request *req)
+{
+	struct egroup *g = find_group(e, c, req->group);
+
+	if (!g)
+		return;
+	if (group_go(g->core, monotonic_us()))
+		ctl_client_result_ok(c, NULL);
+	else
+		refuse(c, ERR_REFUSED, "go", "no move of the group is held here", "see 'nasctl status'");
+	egroup_settle(g);
+}
+
 static void inject(struct engine *e, struct ctl_client *c, const struct ctl_request *req)
 {
 	struct egroup *g = find_group(e, c, req->group);
@@ -192,6 +206,9 @@ static void on_request(struct ctl_client *c, const struct ctl_request *req, cons
 		ok_new(c, json_pack("{s:s, s:i, s:s}", "version", NASD_VERSION, "protocol", FRAME_VERSION, "node",
 				    e->node_names[e->spec.self]));
 		return;
+	case CTL_GO:
+		go(e, c, req);
+		return;
 	case CTL_INJECT:
 		inject(e, c, req);
 		return;
@@ -213,6 +230,17 @@ static void on_request(struct ctl_client *c, const struct ctl_request *req, cons
 	refuse(c, ERR_INTERNAL, "request", "a command that is not carried out", "report this bug");
 }
 
+static void forsake(struct pending *p)
+{
+	struct egroup *g = p->g;
+
+	p->client = NULL;
+	if (!g)
+		return;
+	group_forsaken(g->core, monotonic_us(), p->id);
+	egroup_settle(g);
+}
+
 static void on_gone(struct ctl_client *c, void *data)
 {
 	struct engine *e = data;
@@ -220,7 +248,7 @@ static void on_gone(struct ctl_client *c, void *data)
 	engine_fence_gone(e, c);
 	for (size_t i = 0; i < PENDING_MAX; i++) {
 		if (e->pending[i].client == c)
-			e->pending[i].client = NULL;
+			forsake(&e->pending[i]);
 		if (e->watchers[i] == c)
 			e->watchers[i] = NULL;
 	}
@@ -271,6 +299,20 @@ void engine_control_reply(struct egroup *g, const struct action *a)
 			answer(g, p->client, a);
 		memset(p, 0, sizeof(*p));
 	}
+}
+
+void engine_control_held(struct egroup *g)
+{
+	struct engine *e = g->e;
+	json_t *ev = json_pack("{s:s}", "event", "held");
+
+	for (size_t i = 0; i < PENDING_MAX; i++) {
+		struct pending *p = &e->pending[i];
+
+		if (p->id && p->client && p->g == g && ctl_client_request(p->client) && ctl_client_request(p->client)->hold)
+			ctl_client_event(p->client, ev);
+	}
+	json_decref(ev);
 }
 
 void engine_control_report(struct egroup *g, const struct step_report *r)

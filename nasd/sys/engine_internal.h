@@ -255,6 +255,7 @@ void egroup_state_peer_down(struct egroup *g);
 /* engine_control.c */
 int engine_control_open(struct engine *e, struct err *err);
 void engine_control_reply(struct egroup *g, const struct action *a);
+void engine_control_held(struct egroup *g); /* ACT_HELD */
 void engine_control_report(struct egroup *g, const struct step_report *r);
 void engine_control_changed(struct engine *e);
 

@@ -177,8 +177,8 @@ json_t *engine_plan_json(void)
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < n; i++) {
-		if (rows[i].stage == STAGE_PROOF)
-			continue; /* of a takeover */
+		if (!rows[i].deadline_ms)
+			continue; /* of a takeover, or of a move with a guest */
 		json_array_append_new(list,
 				      json_pack("{s:s, s:s, s:s, s:i, s:s, s:s, s:s, s:s}", "name",
 						step_name(rows[i].id), "stage", step_stage_name(rows[i].stage),

@@ -66,6 +66,14 @@ static struct gwatch *gwatch_of(struct egroup *g)
 	return w ? &w->groups[g - g->e->groups] : NULL;
 }
 
+static bool is_held(struct egroup *g)
+{
+	struct group_view v;
+
+	group_look(g->core, &v);
+	return v.held;
+}
+
 static enum group_state state_of(struct egroup *g)
 {
 	struct group_view v;
@@ -86,7 +94,7 @@ static int refresh_due(sd_event_source *s, uint64_t usec, void *data)
 	(void)s;
 	(void)usec;
 	/* a move has better use for the time, and looks for itself */
-	if (st != GS_STANDBY && st != GS_ACTIVE)
+	if (st != GS_STANDBY && st != GS_ACTIVE && !is_held(gw->g))
 		return 0;
 	gw->refreshed_at = monotonic_us();
 	egroup_facts_monitor(gw->g);

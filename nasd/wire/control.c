@@ -18,10 +18,11 @@ enum ctl_field {
 	FIELD_WHEN = 1 << 6,
 	FIELD_RESOURCE = 1 << 7,
 	FIELD_OLD_COPY = 1 << 8,
-	FIELD_END = 1 << 9,
+	FIELD_HOLD = 1 << 9,
+	FIELD_END = 1 << 10,
 };
 
-enum { HISTORY_LIMIT_MAX = 100000 };
+enum { HISTORY_LIMIT_MAX = 100000, HOLD_MAX = 3600 };
 
 enum access { LOOKS, RUNS, CHANGES };
 
@@ -36,7 +37,7 @@ static const struct command commands[CTL_CMD_COUNT] = {
 	[CTL_WATCH] = { "watch", LOOKS, 0, 0 },
 	[CTL_CHECK] = { "check", LOOKS, FIELD_NODE, FIELD_GROUP },
 	[CTL_PLAN] = { "plan", LOOKS, FIELD_NODE, FIELD_GROUP },
-	[CTL_SWITCHOVER] = { "switchover", CHANGES, FIELD_NODE, FIELD_GROUP },
+	[CTL_SWITCHOVER] = { "switchover", CHANGES, FIELD_NODE, FIELD_GROUP | FIELD_HOLD },
 	[CTL_TAKEOVER] = { "takeover", CHANGES, FIELD_NODE, FIELD_GROUP | FIELD_DEAD | FIELD_OLD_COPY },
 	[CTL_HISTORY] = { "history", LOOKS, 0, FIELD_GROUP | FIELD_LIMIT },
 	[CTL_CONFIG] = { "config", LOOKS, 0, 0 },
@@ -45,6 +46,7 @@ static const struct command commands[CTL_CMD_COUNT] = {
 	[CTL_FENCE_PEER] = { "fence-peer", CHANGES, FIELD_RESOURCE, 0 },
 	[CTL_FENCE_CONFIRM] = { "fence-confirm", CHANGES, FIELD_NODE, 0 },
 	[CTL_FENCE_STATUS] = { "fence-status", LOOKS, 0, 0 },
+	[CTL_GO] = { "go", CHANGES, 0, FIELD_GROUP },
 	[CTL_FENCE_CHECK] = { "fence-check", RUNS, 0, 0 },
 };
 
@@ -113,6 +115,16 @@ static int read_name(const struct name_field *f, const json_t *v, struct ctl_req
 	return 0;
 }
 
+static int read_number(const char *key, const json_t *v, int most, unsigned *out, struct err *err)
+{
+	json_int_t n = json_integer_value(v);
+
+	if (!json_is_integer(v) || n < 1 || n > most)
+		return REFUSE(err, "\"%s\" must be an integer from 1 to %d", key, most);
+	*out = (unsigned)n;
+	return 0;
+}
+
 /* One field besides v and cmd; *bit says which it was. */
 static int read_field(const char *key, const json_t *v, struct ctl_request *req, unsigned *bit, struct err *err)
 {
@@ -125,13 +137,12 @@ static int read_field(const char *key, const json_t *v, struct ctl_request *req,
 		}
 	}
 	if (!strcmp(key, "limit")) {
-		json_int_t n = json_integer_value(v);
-
 		*bit = FIELD_LIMIT;
-		if (!json_is_integer(v) || n < 1 || n > HISTORY_LIMIT_MAX)
-			return REFUSE(err, "\"limit\" must be an integer from 1 to %d", HISTORY_LIMIT_MAX);
-		req->limit = (unsigned)n;
-		return 0;
+		return read_number(key, v, HISTORY_LIMIT_MAX, &req->limit, err);
+	}
+	if (!strcmp(key, "hold")) {
+		*bit = FIELD_HOLD;
+		return read_number(key, v, HOLD_MAX, &req->hold, err);
 	}
 	if (!strcmp(key, "accept_old_copy")) {
 		*bit = FIELD_OLD_COPY;
@@ -252,6 +263,8 @@ char *ctl_request_format(const struct ctl_request *req)
 	}
 	if (!r && req->limit)
 		r = json_object_set_new(obj, "limit", json_integer(req->limit));
+	if (!r && req->hold)
+		r = json_object_set_new(obj, "hold", json_integer(req->hold));
 	if (!r && req->accept_old_copy)
 		r = json_object_set_new(obj, "accept_old_copy", json_true());
 	len = r ? 0 : json_dumpb(obj, NULL, 0, JSON_COMPACT);

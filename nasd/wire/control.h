@@ -18,6 +18,10 @@
  *   check       group? node      data: {"findings":[finding...],"ready":bool}
  *   plan        group? node      data: {"steps":[{"name","stage","side","deadline_ms","help"}...]}
  *   switchover* group? node      step events, then the history entry as data
+ *   switchover* with hold (seconds): before the freeze it says {"event":"held"}, and waits so
+ *               long at most for `go`, which comes over another connection; a requester that
+ *               hangs up before that calls it off
+ *   go*         group?           the freeze of the move that is held may begin
  *   takeover*   group? node peer_confirmed_dead? accept_old_copy?   the same
  *   history     group? limit?    data: {"entries":[...]} newest first
  *   config                       data: {"text":"..."} the running configuration, canonical
@@ -71,7 +75,7 @@ enum { CTL_LINE_MAX = 1 << 20, CTL_REQUEST_MAX = 4096, CTL_VERSION = 1, CTL_RESO
 enum ctl_cmd {
 	CTL_STATUS, CTL_WATCH, CTL_CHECK, CTL_PLAN, CTL_SWITCHOVER, CTL_TAKEOVER,
 	CTL_HISTORY, CTL_CONFIG, CTL_VERSION_CMD, CTL_INJECT, CTL_FENCE_PEER, CTL_FENCE_CONFIRM,
-	CTL_FENCE_STATUS, CTL_FENCE_CHECK, CTL_CMD_COUNT
+	CTL_FENCE_STATUS, CTL_FENCE_CHECK, CTL_GO, CTL_CMD_COUNT
 };
 
 struct ctl_request {
@@ -81,6 +85,7 @@ struct ctl_request {
 	char peer_confirmed_dead[NAME_MAX_LEN];
 	bool accept_old_copy;
 	unsigned limit;             /* history; 0: not given */
+	unsigned hold;              /* switchover, seconds; 0: not given */
 	char step[NAME_MAX_LEN], what[NAME_MAX_LEN], when[NAME_MAX_LEN];
 	char resource[CTL_RESOURCE_LEN]; /* as DRBD names it */
 };

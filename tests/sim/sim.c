@@ -259,7 +259,13 @@ void sim_server_dies(struct sim *s, int node)
 
 int sim_request(struct sim *s, int node, enum request_kind kind, int target, bool confirmed)
 {
-	struct group_request r = { .kind = kind, .target = target, .peer_confirmed_dead = confirmed, .by = "test" };
+	return sim_request_held(s, node, kind, target, confirmed, 0);
+}
+
+int sim_request_held(struct sim *s, int node, enum request_kind kind, int target, bool confirmed, int64_t hold_us)
+{
+	struct group_request r = { .kind = kind, .target = target, .peer_confirmed_dead = confirmed,
+				   .hold_us = hold_us, .by = "test" };
 	struct sim_reply *p;
 
 	if (!s->n[node].core || s->n[node].paused_until || s->n_replies == SIM_REQUESTS_MAX)

@@ -121,6 +121,9 @@ struct sim_reply {
 	size_t n_findings;
 };
 
+/* What who asked for a move does when it is held. */
+enum sim_when_held { HELD_WAITS, HELD_GOES, HELD_LEAVES };
+
 struct sim_node {
 	bool powered;
 	struct group_core *core;   /* NULL: no process */
@@ -210,6 +213,8 @@ struct sim {
 	int epoch_owner[SIM_EPOCHS_MAX]; /* -2: never owned */
 	bool epoch_begun[SIM_EPOCHS_MAX];
 	unsigned messages;
+	enum sim_when_held when_held;
+	unsigned held;             /* moves that were */
 	int64_t step_us;           /* the longest a healthy step takes */
 	char broken[300];          /* the first promise that did not hold */
 	bool trace;
@@ -232,6 +237,8 @@ void sim_server_dies(struct sim *s, int node);
 
 /* An operator asks on this node; returns the index in replies[], or -1: no nasd there. */
 int sim_request(struct sim *s, int node, enum request_kind kind, int target, bool confirmed);
+/* The same; before the freeze s->when_held happens. */
+int sim_request_held(struct sim *s, int node, enum request_kind kind, int target, bool confirmed, int64_t hold_us);
 struct sim_fault *sim_fault(struct sim *s, int node, enum step_id step, enum fault_kind kind);
 void sim_kill_at(struct sim *s, int node, unsigned index, enum kill_when when, bool power);
 void sim_at(struct sim *s, int64_t after, sim_fn fn, int arg);

@@ -324,6 +324,19 @@ static void reply(struct sim *s, int node, const struct action *a)
 			   p->err.msg);
 }
 
+static void held(struct sim *s, int node)
+{
+	struct group_core *g = s->n[node].core;
+
+	sim_say(s, node, "held");
+	s->held++;
+	switch (s->when_held) {
+	case HELD_WAITS: break;
+	case HELD_GOES: group_go(g, sim_clock(s, node)); break;
+	case HELD_LEAVES: group_forsaken(g, sim_clock(s, node), s->n_replies); break;
+	}
+}
+
 static void perform(struct sim *s, int node, const struct action *a)
 {
 	switch (a->type) {
@@ -333,6 +346,7 @@ static void perform(struct sim *s, int node, const struct action *a)
 	case ACT_FACTS: collect(s, node, a); break;
 	case ACT_SYNC_CLIENTS: sync_clients(s, node); break;
 	case ACT_REPORT: report(s, node, a); break;
+	case ACT_HELD: held(s, node); break;
 	case ACT_REPLY: reply(s, node, a); break;
 	case ACT_STATE:
 		sim_say(s, node, "state %s -> %s: %s", group_state_name(a->u.state.old),

@@ -114,6 +114,7 @@ enum outcome world_run(struct world *w, int node, enum step_id step, char *msg)
 	case STEP_NONE:
 	case STEP_CHECK:
 	case STEP_RESERVE:
+	case STEP_HOLD:
 	case STEP_CLIENTS:
 	case STEP_COMMIT:
 	case STEP_DRBD_PRIMARY:
@@ -153,6 +154,7 @@ enum outcome world_verify(struct world *w, int node, enum step_id step)
 	case STEP_NONE:
 	case STEP_CHECK:
 	case STEP_RESERVE:
+	case STEP_HOLD:
 	case STEP_CLIENTS:
 	case STEP_COMMIT:
 	case STEP_DETECT:

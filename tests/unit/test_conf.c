@@ -18,6 +18,7 @@
 #define LAB_CONF "tests/lab/etc/nasd.conf"
 #define EXAMPLE_CONF "configs/nasd.conf.example"
 #define FENCES_CONF "tests/corpus/conf-good/fences.conf"
+#define HYPERVISORS_CONF "tests/corpus/conf-good/hypervisors.conf"
 #define CORPUS "tests/corpus/conf"
 
 static struct conf *load_ok(const char *path)
@@ -95,6 +96,27 @@ START_TEST(round_trip)
 	check_round_trip(LAB_CONF);
 	check_round_trip(EXAMPLE_CONF);
 	check_round_trip(FENCES_CONF);
+	check_round_trip(HYPERVISORS_CONF);
+}
+END_TEST
+
+START_TEST(hypervisors)
+{
+	struct conf *c = load_ok(HYPERVISORS_CONF), *none = load_ok(FENCES_CONF);
+	const struct conf_hypervisor *h = conf_hypervisor_find(c, "vnode3");
+
+	ck_assert_uint_eq(none->n_hypervisors, 0);
+	ck_assert_uint_eq(c->n_hypervisors, 2);
+	ck_assert_ptr_null(conf_hypervisor_find(c, "vnode4"));
+	ck_assert_ptr_eq(h, &c->hypervisors[1]);
+	ck_assert_str_eq(h->uri, "qemu+ssh://root@vnode3/system");
+	ck_assert_str_eq(h->migrate_uri, "tcp://10.77.1.23");
+	ck_assert_str_eq(c->hypervisors[0].migrate_uri, "");
+	ck_assert_uint_eq(c->hypervisors[0].n_mounts, 2);
+	ck_assert_str_eq(h->mounts[0].key, "one");
+	ck_assert_str_eq(h->mounts[0].value, "/mnt/one");
+	conf_free(none);
+	conf_free(c);
 }
 END_TEST
 
@@ -333,6 +355,7 @@ int main(void)
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, lab_values);
 	tcase_add_test(t, round_trip);
+	tcase_add_test(t, hypervisors);
 	tcase_add_test(t, hash_is_of_the_meaning);
 	tcase_add_test(t, corpus);
 	tcase_add_test(t, line_numbers);

@@ -95,6 +95,7 @@ static void carry_out(const struct action *a)
 	}
 	case ACT_SYNC_CLIENTS:
 	case ACT_REPORT:
+	case ACT_HELD:
 	case ACT_REPLY:
 	case ACT_STATE:
 	case ACT_FINISHED:

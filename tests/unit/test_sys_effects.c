@@ -99,7 +99,7 @@ static enum outcome verify(enum step_id step)
 
 START_TEST(steps_of_the_core_are_a_bug)
 {
-	static const enum step_id core[] = { STEP_NONE, STEP_CHECK, STEP_RESERVE, STEP_CLIENTS,
+	static const enum step_id core[] = { STEP_NONE, STEP_CHECK, STEP_RESERVE, STEP_HOLD, STEP_CLIENTS,
 					     STEP_COMMIT, STEP_COUNT };
 
 	for (size_t i = 0; i < sizeof(core) / sizeof(core[0]); i++) {

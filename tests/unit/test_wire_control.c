@@ -59,12 +59,16 @@ START_TEST(every_command_round_trips)
 			strcpy(req.when, "after");
 		}
 		round_trip(&req);
-		if (pair || i == CTL_HISTORY || i == CTL_INJECT) {
+		if (pair || i == CTL_HISTORY || i == CTL_INJECT || i == CTL_GO) {
 			strcpy(req.group, "vm_store-1");
 			round_trip(&req);
 		}
 		if (i == CTL_HISTORY) {
 			req.limit = 100000;
+			round_trip(&req);
+		}
+		if (i == CTL_SWITCHOVER) {
+			req.hold = 3600;
 			round_trip(&req);
 		}
 		if (i == CTL_TAKEOVER) {
@@ -80,7 +84,7 @@ START_TEST(who_may_ask_for_what)
 {
 	for (int i = 0; i < CTL_CMD_COUNT; i++) {
 		bool changes = i == CTL_SWITCHOVER || i == CTL_TAKEOVER || i == CTL_INJECT || i == CTL_FENCE_PEER ||
-			       i == CTL_FENCE_CONFIRM;
+			       i == CTL_FENCE_CONFIRM || i == CTL_GO;
 
 		ck_assert_int_eq(ctl_cmd_changes((enum ctl_cmd)i), changes);
 		ck_assert_int_eq(ctl_cmd_is_public((enum ctl_cmd)i), !changes && i != CTL_FENCE_CHECK);

@@ -108,7 +108,7 @@ static int show_safe(struct effects *fx)
 static int verify_all(struct effects *fx)
 {
 	for (int s = STEP_WARM; s < STEP_COUNT; s++)
-		if (s != STEP_RESERVE && s != STEP_CLIENTS && s != STEP_COMMIT)
+		if (s != STEP_RESERVE && s != STEP_HOLD && s != STEP_CLIENTS && s != STEP_COMMIT)
 			run_step(fx, (enum step_id)s, OP_VERIFY);
 	return 0;
 }
