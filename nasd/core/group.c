@@ -126,7 +126,7 @@ static bool owned_in_this_boot(const struct group_core *g)
 void group_start(struct group_core *g, int64_t now, const struct journal_state *journal)
 {
 	g->j = *journal;
-	g->next_monitor = now;
+	g->next_monitor = g->t.started_at = now;
 	if (g->j.phase == TXN_SOURCE)
 		group_journal(g, "abort", g->j.txn_epoch, NODE_NONE, "nasd restarted before the commitment");
 	if (g->j.phase == TXN_PREPARED) {

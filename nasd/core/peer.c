@@ -102,6 +102,9 @@ static void hello(struct group_core *g, int64_t now, const struct msg_hello *h)
 		target_abort(g, now, g->txn_epoch, "the source knows of no such transaction");
 		return;
 	}
+	/* on the disk, for a nasd that is started again: takeover.c */
+	if (h->epoch == g->j.epoch && g->j.owner == peer && strcmp(g->j.owner_boot, g->cfg.boot_id) != 0)
+		group_journal(g, "owner", g->j.epoch, peer, "it says so in this boot");
 	/* its DONE may have been lost with the last connection: asked for again */
 	if (first && g->awaiting_done && h->epoch == g->j.epoch)
 		group_send(g, MSG_COMMIT, g->j.epoch);

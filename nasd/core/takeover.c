@@ -23,6 +23,7 @@ enum {
 	LINK_WAIT_US = 1000000,     /* for the link, before a peer that we cannot ask is fenced */
 	AGREE_WAIT_US = 5000000,    /* for the peer's agreement, before it is fenced */
 	WITNESS_AGAIN_US = 1000000,
+	UNMET_WAIT_US = 10000000,   /* for a peer that this nasd has not met yet */
 	LOOK_AGAIN_US = 2000000,    /* facts that do not come are asked for again */
 	LOOK_WAIT_US = 300000,      /* for facts, before a run: DRBD may be connected again */
 };
@@ -50,15 +51,32 @@ static bool in_touch(const struct group_core *g, int64_t since)
 	return g->t.witness_at >= since && (g->t.witness == WITNESS_ANSWERS || g->t.witness == WITNESS_NONE);
 }
 
+/* This boot of the node has known whose the group is: a nasd of it has met the
+ * other one, or given it the group. While the node runs, nobody has proof against
+ * it, so no newer epoch can have begun without it. */
+static bool knows_the_epoch(const struct group_core *g)
+{
+	return g->t.met || !strcmp(g->j.owner_boot, g->cfg.boot_id);
+}
+
+/* A nasd that has not met the other one since it was started: the link and the
+ * heartbeats' keys take their time, and DRBD must have lost the other one too. */
+static bool too_early(const struct group_core *g, int64_t now, const struct facts *f)
+{
+	return !g->t.met && (now - g->t.started_at < UNMET_WAIT_US || (f->valid && held_replicating(f)));
+}
+
 /* Why this node does not take the group over from its silent peer; NULL: it does. */
-static const char *unfit(const struct group_core *g)
+static const char *unfit(const struct group_core *g, int64_t now)
 {
 	const struct facts *f = &g->facts[g->cfg.self];
 
 	if (!g->cfg.takes_over)
 		return "trigger = manual: 'nasctl takeover' is an operator's to say";
-	if (!g->t.met)
-		return "not heard since nasd was started here: it may have got a newer epoch meanwhile";
+	if (!knows_the_epoch(g))
+		return "not heard since this node was booted: it may have got a newer epoch meanwhile";
+	if (too_early(g, now, f))
+		return "not heard since nasd was started here: it is given more time";
 	if (g->t.life.node_answers)
 		return "its node answers: only its nasd is gone; start it there";
 	if (!f->valid || g->t.facts_at < g->t.silent_at || g->t.outdating)
@@ -95,7 +113,7 @@ static enum fence_need need_now(const struct group_core *g, int64_t now)
 {
 	int64_t held = g->t.frozen_at ? now - held_since(g) : 0;
 
-	if (g->t.silent_at && stands_by_for_peer(g) && !unfit(g))
+	if (g->t.silent_at && stands_by_for_peer(g) && !unfit(g, now))
 		return NEED_TAKEOVER;
 	if (!held_unanswered(g) || !held_copy_good(g) || !in_touch(g, g->t.frozen_at))
 		return NEED_NONE;
@@ -349,7 +367,7 @@ void group_witness(struct group_core *g, int64_t now, enum witness w)
 static void say(struct group_core *g, int64_t now)
 {
 	struct takeover *t = &g->t;
-	const char *why = g->t.silent_at && stands_by_for_peer(g) ? unfit(g) : NULL;
+	const char *why = g->t.silent_at && stands_by_for_peer(g) ? unfit(g, now) : NULL;
 	bool cut_off = held_unanswered(g) && t->witness == WITNESS_SILENT;
 	char text[sizeof(t->text)] = "";
 	struct fence_view v;

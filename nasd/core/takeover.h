@@ -19,7 +19,8 @@ enum fence_need {
 
 struct takeover {
 	struct peer_life life;
-	bool met;                  /* a HELLO since this nasd started */
+	int64_t started_at;        /* this nasd */
+	bool met;                  /* a HELLO since then */
 	int64_t silent_at;         /* noticed; 0: the peer is heard */
 	int64_t facts_at;          /* own facts were collected last */
 	int64_t claimed_us;        /* the peer's last word that it serves; -1: never */

@@ -69,7 +69,8 @@ to-no-second-look|takeover.c|s/if (t->proven_at && g->facts.*collected_us >= t->
 to-same-epoch|takeover.c|s/^\tuint64_t epoch = group_new_epoch(g);$/\tuint64_t epoch = g->j.epoch;/|taken over without a new epoch
 to-stale-copy|takeover.c|s/if (strcmp(f->drbd_disk, "UpToDate") != 0)/if (false)/|taken over with a copy that is not the newest
 to-no-look|takeover.c|s/if (!f->valid .. g->t.facts_at < g->t.silent_at .. g->t.outdating)/if (false)/|facts from before the silence decide
-to-unmet|takeover.c|s/if (!g->t.met)/if (false)/|taken over before the other was met
+to-unmet|takeover.c|s/if (!knows_the_epoch(g))/if (false)/|taken over in a boot that has not heard the other
+to-early|takeover.c|s/if (too_early(g, now, f))/if (false)/|a nasd that was just started fences a node that it has not met yet
 to-cut-off|takeover.c|s/if (!in_touch(g, g->t.silent_at))/if (false)/|a node that is cut off from the clients fences
 to-no-last-look|takeover.c|s/if (need == NEED_IO && !t->looked)/if (false)/|a peer that DRBD is connected to again is switched off
 to-never-retries|takeover.c|s/t->run_at = now + g->cfg.fence_retry_us;/;/|a fence run that failed is not tried again

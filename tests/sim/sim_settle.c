@@ -78,8 +78,8 @@ static const char *excuse(const struct sim *s)
 		return "nobody was ever given the group";
 	if (s->w.d.e[on].disk != DISK_UPTODATE)
 		return "the other node is off, and this one's copy is not known to be the newest";
-	if (!s->n[on].met)
-		return "the other node is off, and this one's nasd was restarted before it knew whose the group is";
+	if (!s->n[on].met && strcmp(j.owner_boot, s->n[on].boot_text) != 0)
+		return "the other node is off, and this one was rebooted before it knew whose the group is";
 	if (j.owner == on && strcmp(j.owner_boot, s->n[on].boot_text) && strcmp(j.active_boot, s->n[on].boot_text))
 		return "the other node is off, and this one was";
 	return NULL;

@@ -130,6 +130,59 @@ START_TEST(nasd_of_the_owner_dies)
 }
 END_TEST
 
+/* The standby's nasd is started again while the owner is dead: this boot of the
+ * node knows whose the group was, and DRBD that the copy is the newest. */
+START_TEST(standby_restarted_beside_the_dead)
+{
+	for (uint64_t seed = 1; seed <= 60; seed++) {
+		pair(seed);
+		sim_kill_now(s, seed % 2 ? OTHER : OWNER, !(seed % 2), true);
+		run_ms((int64_t)prng_below(&s->r, 600));
+		sim_kill_now(s, seed % 2 ? OWNER : OTHER, seed % 2, true);
+		run_ms((int64_t)prng_below(&s->r, 20000));
+		sim_start(s, OTHER);
+		run_ms(25000);
+		ck_assert_int_eq(sim_active(s), OTHER);
+		ck_assert_uint_eq(s->fence_runs, 1);
+		core_rest(s, OTHER);
+	}
+}
+END_TEST
+
+/* Booted again, it cannot know what the owner has done without it. */
+START_TEST(standby_booted_beside_the_dead)
+{
+	for (uint64_t seed = 1; seed <= 20; seed++) {
+		pair(seed);
+		sim_kill_now(s, OTHER, true, true);
+		run_ms(8000);
+		sim_kill_now(s, OWNER, true, true);
+		sim_start(s, OTHER);
+		run_ms(40000);
+		ck_assert_int_eq(sim_active(s), NODE_NONE);
+		ck_assert_uint_eq(s->fence_runs, 1); /* the owner's own, of the standby */
+		sim_start(s, OWNER);
+		core_rest(s, OWNER);
+	}
+}
+END_TEST
+
+/* Not heard is not dead: the link cannot be made, and so no heartbeat is understood. */
+START_TEST(restarted_beside_the_living)
+{
+	for (uint64_t seed = 1; seed <= 20; seed++) {
+		pair(seed);
+		sim_kill_now(s, OTHER, false, true);
+		sim_cut(s, false);
+		sim_start(s, OTHER);
+		run_ms(40000);
+		ck_assert_uint_eq(s->fence_runs, 0);
+		sim_heal(s);
+		core_rest(s, OWNER);
+	}
+}
+END_TEST
+
 START_TEST(owner_stands_still)
 {
 	static const int64_t ms[] = { 300, 1000, 5000, 30000 };
@@ -400,6 +453,9 @@ int main(void)
 	tcase_add_test(tc, replication_blinks);
 	tcase_add_test(tc, clients_leg_is_cut);
 	tcase_add_test(tc, nasd_of_the_owner_dies);
+	tcase_add_test(tc, standby_restarted_beside_the_dead);
+	tcase_add_test(tc, standby_booted_beside_the_dead);
+	tcase_add_test(tc, restarted_beside_the_living);
 	tcase_add_test(tc, owner_stands_still);
 	tcase_add_test(tc, devices);
 	tcase_add_test(tc, device_repaired);
