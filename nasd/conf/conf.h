@@ -48,11 +48,14 @@ enum {
 	CONF_FENCE_PATH_MAX = 128,
 };
 
+/* With trigger = pacemaker both nodes have this one device: it asks Pacemaker. */
+#define CONF_PACEMAKER_AGENT "/usr/sbin/fence_nasd_pacemaker"
+
 enum conf_trigger {
 	CONF_TRIGGER_MANUAL,
-	CONF_TRIGGER_PACEMAKER,  /* refused by this version, as the next */
-	CONF_TRIGGER_KEEPALIVED,
-	CONF_TRIGGER_HEARTBEAT,  /* then each node has a fence device */
+	CONF_TRIGGER_PACEMAKER,  /* it fences too: no node has a fence device */
+	CONF_TRIGGER_KEEPALIVED, /* with this one and the next each node has a fence device */
+	CONF_TRIGGER_HEARTBEAT,
 };
 
 enum conf_access {

@@ -50,12 +50,8 @@ static int check_tls(struct checker *k)
 static int check_cluster(struct checker *k)
 {
 	const struct conf_cluster *cl = &k->c->cluster;
-	struct conf_place at = { .sec1 = "cluster", .key = "trigger" };
+	struct conf_place at = { .sec1 = "cluster", .key = "dead-after" };
 
-	if (cl->trigger != CONF_TRIGGER_MANUAL && cl->trigger != CONF_TRIGGER_HEARTBEAT)
-		return FAIL(k, &at, "write `trigger = manual'; takeovers are then started with nasctl",
-			    "`%s' is not supported in this version", conf_trigger_name(cl->trigger));
-	at.key = "dead-after";
 	if (cl->dead_after_us < 2 * cl->heartbeat_interval_us)
 		return FAIL(k, &at, "raise dead-after, or lower heartbeat-interval",
 			    "must be at least twice the heartbeat-interval");

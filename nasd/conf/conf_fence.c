@@ -90,17 +90,20 @@ static int check_trigger(const struct checker *k)
 	struct conf_place at = { .sec1 = "cluster", .key = "trigger" };
 	bool has[CONF_NODES] = { false };
 
+	if (c->cluster.trigger == CONF_TRIGGER_PACEMAKER && c->n_fences)
+		return FAIL(k, &at, "take the fence sections out: Pacemaker's stonith devices switch the nodes off, and nasd asks it",
+			    "with `pacemaker' there is one who fences, Pacemaker, and no fence section");
 	for (size_t i = 0; i < c->n_fences; i++)
 		has[c->fences[i].node] = true;
 	for (int n = 0; n < CONF_NODES; n++) {
 		char remedy[ERR_REMEDY_MAX];
 
-		if (c->cluster.trigger != CONF_TRIGGER_HEARTBEAT || has[n])
+		if ((c->cluster.trigger != CONF_TRIGGER_HEARTBEAT && c->cluster.trigger != CONF_TRIGGER_KEEPALIVED) || has[n])
 			continue;
 		snprintf(remedy, sizeof(remedy), "add a section `fence NAME { node = %s ... }' (nasd.conf(5)), "
 			 "or write `trigger = manual'", c->nodes[n].name);
-		return FAIL(k, &at, remedy, "`heartbeat' needs a fence device for each node, and %s has none",
-			    c->nodes[n].name);
+		return FAIL(k, &at, remedy, "`%s' needs a fence device for each node, and %s has none",
+			    conf_trigger_name(c->cluster.trigger), c->nodes[n].name);
 	}
 	return 0;
 }

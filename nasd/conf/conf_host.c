@@ -77,32 +77,40 @@ static const char *base_name(const char *path)
 }
 
 /* The agent runs as root: nobody else may change what it is. */
-static int check_agent(const struct conf_fence *f, struct err *err)
+static int check_agent(const char *device, const char *agent, const char *remedy, struct err *err)
 {
 	char where[ERR_WHERE_MAX];
 	struct stat st;
 
-	snprintf(where, sizeof(where), "fence %s", f->name);
-	if (stat(f->agent, &st) < 0) {
-		int r = err_set(err, ERR_REFUSED, errno, where, "%s: %s", f->agent,
+	snprintf(where, sizeof(where), "fence %s", device);
+	if (stat(agent, &st) < 0) {
+		int r = err_set(err, ERR_REFUSED, errno, where, "%s: %s", agent,
 				errno == ENOENT ? "there is no such program" : "cannot be examined");
-		const char *name = base_name(f->agent);
 
-		err_remedy(err, "install the package fence-agents (Debian) or fence-agents-%s (Red Hat), or correct "
-			   "`agent'", strncmp(name, "fence_", 6) ? "all" : name + 6);
+		err_remedy(err, "%s", remedy);
 		return r;
 	}
 	if (!S_ISREG(st.st_mode) || !(st.st_mode & 0111)) {
-		err_set(err, ERR_REFUSED, EACCES, where, "%s is not an executable program", f->agent);
+		err_set(err, ERR_REFUSED, EACCES, where, "%s is not an executable program", agent);
 		err_remedy(err, "name the fence agent itself, and let root execute it");
 		return -EACCES;
 	}
 	if ((st.st_uid != 0 && st.st_uid != geteuid()) || (st.st_mode & 022)) {
-		err_set(err, ERR_REFUSED, EPERM, where, "%s can be changed by others than root", f->agent);
-		err_remedy(err, "run: chown root:root %s; chmod go-w %s", f->agent, f->agent);
+		err_set(err, ERR_REFUSED, EPERM, where, "%s can be changed by others than root", agent);
+		err_remedy(err, "run: chown root:root %s; chmod go-w %s", agent, agent);
 		return -EPERM;
 	}
 	return 0;
+}
+
+static int check_device(const struct conf_fence *f, struct err *err)
+{
+	const char *name = base_name(f->agent);
+	char remedy[ERR_REMEDY_MAX];
+
+	snprintf(remedy, sizeof(remedy), "install the package fence-agents (Debian) or fence-agents-%.60s (Red Hat), or "
+		 "correct `agent'", strncmp(name, "fence_", 6) ? "all" : name + 6);
+	return check_agent(f->name, f->agent, remedy, err);
 }
 
 int conf_check_host(const struct conf *c, int node, const char *file, struct err *err)
@@ -126,7 +134,9 @@ int conf_check_host(const struct conf *c, int node, const char *file, struct err
 		r = check_file("fence options with passwords", file, 1, err);
 	for (size_t i = 0; i < c->n_fences && !r; i++)
 		if (c->fences[i].node != node)
-			r = check_agent(&c->fences[i], err);
+			r = check_device(&c->fences[i], err);
+	if (!r && cl->trigger == CONF_TRIGGER_PACEMAKER)
+		r = check_agent("pacemaker", CONF_PACEMAKER_AGENT, "it comes with nasd: run make install again", err);
 	for (size_t i = 0; i < c->n_groups && !r; i++)
 		r = check_group(&c->groups[i], err);
 	return r;

@@ -168,7 +168,10 @@ void claim_refused(struct group_core *g, int64_t now, uint64_t epoch, const stru
 		g->j.max_epoch = epoch;
 	group_say_standby(g);
 	group_finish_log(g, now, RESULT_REFUSED, e);
-	request_reply_open(g, false, e, "");
+	if (asked_open(g) && !g->peer_up)
+		asked_peer_down(g, now);
+	else
+		request_reply_open(g, false, e, "");
 	/* what the peer has said meanwhile */
 	group_hand_over_if_owed(g);
 	group_resume_if_agreed(g, now);

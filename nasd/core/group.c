@@ -68,6 +68,7 @@ void group_stand_down(struct group_core *g, int64_t now, const char *why)
 	g->rolling_back = false;
 	g->awaiting_done = false;
 	g->send_done = false;
+	g->release_epoch = 0;
 	server_left(g);
 	group_set_state(g, GS_STANDING_DOWN, "%s", why);
 	program_start(g, now, PURPOSE_STANDDOWN, program_standdown, true);
@@ -77,6 +78,7 @@ void group_stand_down(struct group_core *g, int64_t now, const char *why)
 static void stood_down(struct group_core *g, int64_t now)
 {
 	g->facts[g->cfg.self].valid = false; /* of the time before */
+	release_stood_down(g);
 	group_say_standby(g);
 	program_start(g, now, PURPOSE_REWARM, program_rewarm, true);
 	group_hand_over_if_owed(g);
@@ -246,6 +248,7 @@ void group_journaled(struct group_core *g, int64_t now, const struct journal_rec
 		journal_lost(g, now, rec, e);
 	} else {
 		written(g, now, rec);
+		release_journaled(g, now, rec);
 	}
 }
 

@@ -44,6 +44,13 @@ enum group_state {
 };
 const char *group_state_name(enum group_state s);
 
+/* Who decides that a takeover is due. */
+enum group_trigger {
+	TRIGGER_MANUAL,          /* an operator */
+	TRIGGER_HEARTBEAT,       /* nasd itself, once the peer is silent */
+	TRIGGER_ASKED,           /* somebody else (Pacemaker, keepalived), who asks: REQUEST_ASKED */
+};
+
 struct group_config {
 	char name[NAME_MAX_LEN];
 	int self;                /* 0 or 1 */
@@ -51,13 +58,13 @@ struct group_config {
 	char boot_id[JOURNAL_BOOT_ID_LEN];
 	char fs_uuid[40];
 	int64_t switchover_us;   /* a reply is owed within this time */
+	int64_t asked_us;        /* the same for REQUEST_ASKED, fencing included */
 	int64_t freeze_us;       /* a freeze longer than this before the commitment is rolled back */
-	bool heartbeat;          /* trigger = heartbeat: nasd takes over by itself, with proof */
+	enum group_trigger trigger;
 	int64_t monitor_us;      /* how often facts are collected and sent to the peer */
 	int64_t hung_after_us;   /* a server that answers nothing for so long has died; 0: never */
 	bool leaves_bad_server;  /* on-server-failure = switchover */
 	/* when the peer falls silent */
-	bool takes_over;         /* by itself, once there is proof; else when asked to */
 	bool can_fence;          /* there are devices that switch the peer off */
 	bool need_verified;      /* they must have verified that it is */
 	int64_t takeover_delay_us; /* before a takeover's fence run: the owner's may come first */
@@ -67,6 +74,10 @@ struct group_config {
 /* ---- requests by an operator, here or forwarded by the peer */
 enum request_kind {
 	REQUEST_SWITCHOVER, REQUEST_TAKEOVER, REQUEST_CHECK,
+	/* With TRIGGER_ASKED: this node (target) is to serve, by whatever way is safe: a
+	 * switchover from a peer that serves, a claim, or a takeover with proof. */
+	REQUEST_ASKED,
+	REQUEST_RELEASE, /* this node (target) stops serving, and nobody owns the group */
 	REQUEST_CONFIRM, /* an operator's word that the peer (target) is off */
 };
 

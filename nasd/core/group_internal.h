@@ -10,6 +10,7 @@
  *   target.c   ... the other, and activation
  *   claim.c    taking over, asked to by an operator
  *   takeover.c what is done about a silent peer
+ *   asked.c    serving and stopping because somebody else has decided so
  *   held.c     ... and about writes that DRBD holds for want of it
  *   server.c   what is done about the active node's own parts: its server, addresses, disk
  *   request.c  answers operators
@@ -107,6 +108,8 @@ struct group_core {
 	bool commit_tried;         /* the commitment's record was handed out and may be on the disk */
 	bool rolling_back;         /* the running activation undoes a switchover */
 	bool said_serving;         /* in the last HELLO */
+	int64_t asked_at;          /* REQUEST_ASKED in req: since when it waits */
+	uint64_t release_epoch;    /* nobody owns the group under it, once that is written; 0: none */
 
 	struct takeover t;
 	struct switch_log log;
@@ -233,6 +236,23 @@ bool takeover_peer_heard(const struct group_core *g);
 void takeover_confirm(struct group_core *g, int64_t now, const struct group_request *req);
 /* The group was taken over on an operator's word: DRBD may be told so. */
 void takeover_trusted(struct group_core *g, int64_t now, const struct group_request *req);
+/* Why this node does not take the group over from its silent peer; NULL: it does. */
+const char *takeover_unfit(const struct group_core *g, int64_t now);
+
+/* asked.c */
+void asked_begin(struct group_core *g, int64_t now, const struct group_request *req);
+/* The node is to serve, was asked to, and has not answered. */
+bool asked_open(const struct group_core *g);
+void asked_think(struct group_core *g, int64_t now);
+int64_t asked_next_tick(const struct group_core *g); /* 0: none */
+void asked_peer_down(struct group_core *g, int64_t now);
+/* A fence run has ended without proof. */
+void asked_not_proven(struct group_core *g, const char *why);
+void asked_dropped(struct group_core *g);
+void release_begin(struct group_core *g, int64_t now, const struct group_request *req);
+/* No part of the service is left here: nobody owns the group from now on. */
+void release_stood_down(struct group_core *g);
+void release_journaled(struct group_core *g, int64_t now, const struct journal_rec *rec);
 
 /* held.c */
 bool held_now(const struct group_core *g);
@@ -281,6 +301,8 @@ struct action *request_reply(struct group_core *g, const struct group_request *r
 void request_open(struct group_core *g, int64_t began, const struct group_request *req);
 /* Answers g->req when an answer is still owed. */
 void request_reply_open(struct group_core *g, bool ok, const struct err *e, const char *note);
+/* The peer is to do it; its answer is ours. */
+void request_forward(struct group_core *g, int64_t now, const struct group_request *req);
 void request_facts(struct group_core *g, int64_t now, int node);
 void request_tick(struct group_core *g, int64_t now);
 void request_peer_down(struct group_core *g, int64_t now, const struct err *e);

@@ -26,17 +26,19 @@ void group_resume_if_agreed(struct group_core *g, int64_t now)
 	activate(g, now, true, "the peer agrees that this node owns the group");
 }
 
-static void adopt_peer_owner(struct group_core *g, int64_t now, uint64_t epoch)
+/* owner: the peer, or nobody: it has released the group. */
+static void adopt_owner(struct group_core *g, int64_t now, uint64_t epoch, int owner)
 {
-	const char *why = "the peer owns a newer epoch";
+	const char *why = owner == NODE_NONE ? "the peer has released the group" : "the peer owns a newer epoch";
 	struct err e;
 
-	group_journal(g, "owner", epoch, group_peer_index(g), why);
+	group_journal(g, "owner", epoch, owner, why);
 	g->wait_resume = false;
-	err_set(&e, ERR_PEER, ESTALE, "epoch", "%s owns the group under the newer epoch %llu",
-		group_node_name(g, group_peer_index(g)), (unsigned long long)epoch);
+	err_set(&e, ERR_PEER, ESTALE, "epoch", "%s %s under the newer epoch %llu", group_node_name(g, group_peer_index(g)),
+		owner == NODE_NONE ? "has released the group" : "owns the group", (unsigned long long)epoch);
 	err_remedy(&e, "see 'nasctl status' there; 'nasctl switchover' moves the group back");
-	request_reply_open(g, false, &e, "");
+	if (!asked_open(g))
+		request_reply_open(g, false, &e, "");
 	group_finish_log(g, now, RESULT_FAILED, &e);
 	if (g->state != GS_STANDBY) {
 		group_stand_down(g, now, why);
@@ -76,6 +78,21 @@ void group_peer_down(struct group_core *g, int64_t now, const char *reason)
 	takeover_think(g, now);
 }
 
+/* It released the group unheard, was proven dead, and this node serves since. */
+static bool outlives_release(struct group_core *g, const struct msg_hello *h)
+{
+	bool served = g->j.active_boot[0];
+
+	if (h->owner != NODE_NONE || h->serving || g->j.owner != g->cfg.self ||
+	    (g->state != GS_ACTIVE && g->state != GS_ACTIVATING))
+		return false;
+	group_journal(g, "owner", group_new_epoch(g), g->cfg.self, "the peer has released the group");
+	if (served)
+		group_journal(g, "active", g->j.epoch, g->cfg.self, "");
+	group_send_hello(g);
+	return true;
+}
+
 static void hello(struct group_core *g, int64_t now, const struct msg_hello *h)
 {
 	int peer = group_peer_index(g);
@@ -88,8 +105,8 @@ static void hello(struct group_core *g, int64_t now, const struct msg_hello *h)
 		g->t.claimed_us = now;
 	if (h->max_epoch > g->j.max_epoch)
 		g->j.max_epoch = h->max_epoch;
-	if (h->epoch > g->j.epoch && h->owner == peer) {
-		adopt_peer_owner(g, now, h->epoch);
+	if (h->epoch > g->j.epoch && (h->owner == peer || (h->owner == NODE_NONE && !outlives_release(g, h)))) {
+		adopt_owner(g, now, h->epoch, h->owner);
 		return;
 	}
 	if (h->epoch == g->j.epoch && h->epoch && h->owner != g->j.owner) {

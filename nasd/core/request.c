@@ -84,7 +84,7 @@ static size_t judge(struct group_core *g, const struct group_request *req, struc
 		.peer_connected = g->peer_up,
 		.config_same = g->config_same,
 		.version_same = g->version_same,
-		.heartbeat = g->cfg.heartbeat,
+		.heartbeat = g->cfg.trigger != TRIGGER_MANUAL,
 		.busy = busy_text(g, busy, sizeof(busy)),
 		.expected_uuid = g->cfg.fs_uuid,
 		.facts = { &g->facts[0], &g->facts[1] },
@@ -182,6 +182,8 @@ void request_peer_down(struct group_core *g, int64_t now, const struct err *e)
 		return;
 	if (g->req.remote)
 		g->req_open = false;
+	else if (g->forwarded && g->req.kind == REQUEST_ASKED && (g->state == GS_STANDBY || g->state == GS_PREPARED))
+		asked_peer_down(g, now);
 	else if (g->forwarded && g->state != GS_ACTIVATING && g->state != GS_ACTIVE)
 		request_reply_open(g, false, e, "");
 }
@@ -205,7 +207,7 @@ static void gather(struct group_core *g, int64_t now, const struct group_request
 		g->gather.got[group_peer_index(g)] = true; /* its facts are not valid */
 }
 
-static void forward(struct group_core *g, int64_t now, const struct group_request *req)
+void request_forward(struct group_core *g, int64_t now, const struct group_request *req)
 {
 	struct peer_msg *m = group_send(g, MSG_REQUEST, g->j.epoch);
 
@@ -233,6 +235,8 @@ void group_request(struct group_core *g, int64_t now, const struct group_request
 		g->gather.active = false;
 		refuse(g, &g->gather.req, "a request that changes something came first", "ask again");
 	}
+	if (req->kind == REQUEST_RELEASE)
+		asked_dropped(g);
 	if (req->kind != REQUEST_CONFIRM && (g->gather.active || (g->req_open && req->kind != REQUEST_CHECK))) {
 		refuse(g, req, "another request is being worked on", "wait for it to end: nasctl status");
 		return;
@@ -243,6 +247,14 @@ void group_request(struct group_core *g, int64_t now, const struct group_request
 	}
 	if (req->kind == REQUEST_CHECK) {
 		gather(g, now, req);
+		return;
+	}
+	if (req->kind == REQUEST_ASKED) {
+		asked_begin(g, now, req);
+		return;
+	}
+	if (req->kind == REQUEST_RELEASE) {
+		release_begin(g, now, req);
 		return;
 	}
 	if (req->kind == REQUEST_TAKEOVER && req->target == g->cfg.self) {
@@ -276,5 +288,5 @@ void group_request(struct group_core *g, int64_t now, const struct group_request
 		refuse(g, req, "the other node must do this, and its nasd is not connected",
 		       "start nasd there and check the link addresses and the secret");
 	else
-		forward(g, now, req);
+		request_forward(g, now, req);
 }

@@ -61,7 +61,7 @@ static void leave_if_better(struct group_core *g, int64_t now, const struct fact
 {
 	const char *why = better_there(g, f);
 
-	if (why && g->cfg.takes_over && !strcmp(f->drbd_peer_disk, "UpToDate"))
+	if (why && g->cfg.trigger == TRIGGER_HEARTBEAT && !strcmp(f->drbd_peer_disk, "UpToDate"))
 		leave(g, now, why);
 }
 

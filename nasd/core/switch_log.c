@@ -11,6 +11,7 @@ const char *switch_kind_name(enum switch_kind k)
 	case SWITCH_SWITCHOVER: return "switchover";
 	case SWITCH_TAKEOVER: return "takeover";
 	case SWITCH_RESUME: return "resume";
+	case SWITCH_RELEASE: return "release";
 	}
 	return "invalid";
 }

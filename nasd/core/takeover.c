@@ -66,13 +66,14 @@ static bool too_early(const struct group_core *g, int64_t now, const struct fact
 	return !g->t.met && (now - g->t.started_at < UNMET_WAIT_US || (f->valid && held_replicating(f)));
 }
 
-/* Why this node does not take the group over from its silent peer; NULL: it does. */
-static const char *unfit(const struct group_core *g, int64_t now)
+const char *takeover_unfit(const struct group_core *g, int64_t now)
 {
 	const struct facts *f = &g->facts[g->cfg.self];
 
-	if (!g->cfg.takes_over)
+	if (g->cfg.trigger == TRIGGER_MANUAL)
 		return "trigger = manual: 'nasctl takeover' is an operator's to say";
+	if (g->cfg.trigger == TRIGGER_ASKED && !asked_open(g))
+		return "it has not been asked to: who decides that is `trigger' in nasd.conf";
 	if (!knows_the_epoch(g))
 		return "not heard since this node was booted: it may have got a newer epoch meanwhile";
 	if (too_early(g, now, f))
@@ -98,7 +99,9 @@ static const char *unfit(const struct group_core *g, int64_t now)
 
 static bool stands_by_for_peer(const struct group_core *g)
 {
-	return g->j.owner == group_peer_index(g) && (g->state == GS_STANDBY || g->state == GS_PREPARED) &&
+	bool may_be_theirs = g->j.owner == group_peer_index(g) || (g->j.owner == NODE_NONE && asked_open(g));
+
+	return may_be_theirs && (g->state == GS_STANDBY || g->state == GS_PREPARED) &&
 	       !g->peer_up;
 }
 
@@ -113,7 +116,7 @@ static enum fence_need need_now(const struct group_core *g, int64_t now)
 {
 	int64_t held = g->t.frozen_at ? now - held_since(g) : 0;
 
-	if (g->t.silent_at && stands_by_for_peer(g) && !unfit(g, now))
+	if (g->t.silent_at && stands_by_for_peer(g) && !takeover_unfit(g, now))
 		return NEED_TAKEOVER;
 	if (!held_unanswered(g) || !held_copy_good(g) || !in_touch(g, g->t.frozen_at))
 		return NEED_NONE;
@@ -150,11 +153,13 @@ static void take_over(struct group_core *g, int64_t now, enum fence_peer_answer 
 
 	err_set(&e, ERR_PEER, EHOSTDOWN, "peer", "%s died meanwhile; this node takes the group over", peer_name(g));
 	err_remedy(&e, "see 'nasctl history'");
-	request_reply_open(g, false, &e, "");
+	if (!asked_open(g))
+		request_reply_open(g, false, &e, "");
 	g->awaiting_done = false;
 	g->wait_resume = false;
 	g->txn_epoch = epoch;
-	group_begin_log(g, heard, SWITCH_TAKEOVER, epoch, group_peer_index(g), g->cfg.self, "nasd");
+	group_begin_log(g, heard, SWITCH_TAKEOVER, epoch, group_peer_index(g), g->cfg.self,
+			asked_open(g) ? g->req.by : "nasd");
 	snprintf(text, sizeof(text), "nothing heard of %s", peer_name(g));
 	group_core_report(g, STEP_DETECT, heard, t->silent_at, OUTCOME_DONE, text);
 	group_core_report(g, STEP_FENCE, t->silent_at, now, OUTCOME_DONE, why);
@@ -277,6 +282,8 @@ static void pursue(struct group_core *g, int64_t now, enum fence_need need)
 void group_fenced(struct group_core *g, int64_t now, const struct fence_evidence *e)
 {
 	struct takeover *t = &g->t;
+	char text[FENCE_EXPLAIN_MAX];
+	struct fence_view v;
 
 	t->running = false;
 	if (e) {
@@ -289,6 +296,8 @@ void group_fenced(struct group_core *g, int64_t now, const struct fence_evidence
 	if (t->need != NEED_NONE && !t->run_at) /* else wanted anew since it was called off */
 		t->run_at = now + g->cfg.fence_retry_us;
 	takeover_think(g, now);
+	view_of(g, now, &v);
+	asked_not_proven(g, e ? fence_book_explain(&t->book, &v, text, sizeof(text)) : "it cannot be fenced: see the log");
 }
 
 /* ---- an operator's word */
@@ -367,7 +376,7 @@ void group_witness(struct group_core *g, int64_t now, enum witness w)
 static void say(struct group_core *g, int64_t now)
 {
 	struct takeover *t = &g->t;
-	const char *why = g->t.silent_at && stands_by_for_peer(g) ? unfit(g, now) : NULL;
+	const char *why = g->t.silent_at && stands_by_for_peer(g) ? takeover_unfit(g, now) : NULL;
 	bool cut_off = held_unanswered(g) && t->witness == WITNESS_SILENT;
 	char text[sizeof(t->text)] = "";
 	struct fence_view v;
@@ -416,6 +425,7 @@ void takeover_think(struct group_core *g, int64_t now)
 	} else {
 		pursue(g, now, need);
 	}
+	asked_think(g, now);
 	say(g, now);
 }
 
@@ -439,6 +449,7 @@ int64_t takeover_next_tick(const struct group_core *g)
 	if (held_unanswered(g) && t->need == NEED_NONE && held_copy_good(g) && t->copy_seen &&
 	    in_touch(g, t->frozen_at))
 		sooner(&at, held_since(g) + (g->peer_up ? AGREE_WAIT_US : LINK_WAIT_US));
+	sooner(&at, asked_next_tick(g));
 	return at;
 }
 

@@ -32,7 +32,7 @@ enum cli_exit {
 struct cli {
 	const char *socket;  /* path of control.sock */
 	const char *group;   /* NULL: not given; likewise below */
-	const char *confirmed_dead, *svg, *host;
+	const char *confirmed_dead, *svg, *host, *by;
 	bool accept_old_copy;
 	unsigned limit;      /* 0: not given */
 	unsigned index;      /* 1: the newest */
@@ -48,6 +48,7 @@ enum cli_exit cli_check(const struct cli *cli);
 enum cli_exit cli_plan(const struct cli *cli);
 enum cli_exit cli_switchover(const struct cli *cli);
 enum cli_exit cli_takeover(const struct cli *cli);
+enum cli_exit cli_release(const struct cli *cli);
 enum cli_exit cli_fence(const struct cli *cli);
 enum cli_exit cli_history(const struct cli *cli);
 enum cli_exit cli_timeline(const struct cli *cli);

@@ -22,6 +22,7 @@ enum {
 	O_TIMELINE = 1 << 6,
 	O_HOST = 1 << 7,
 	O_OLD_COPY = 1 << 8,
+	O_BY = 1 << 9,
 };
 
 static enum cli_exit cli_help(const struct cli *cli);
@@ -43,7 +44,10 @@ static const struct subcommand {
 	{ "switchover", cli_switchover, "move a group to NODE while its clients wait a moment", "NODE [--dry-run]",
 	  1, 1, O_SOCKET | O_GROUP | O_DRY, false },
 	{ "takeover", cli_takeover, "serve a group on NODE after the other has failed",
-	  "NODE [--peer-confirmed-dead PEER [--accept-old-copy]]", 1, 1, O_SOCKET | O_GROUP | O_DEAD | O_OLD_COPY, false },
+	  "NODE [--peer-confirmed-dead PEER [--accept-old-copy] | --by TRIGGER]", 1, 1,
+	  O_SOCKET | O_GROUP | O_DEAD | O_OLD_COPY | O_BY, false },
+	{ "release", cli_release, "stop serving a group on NODE: afterwards nobody serves it", "NODE", 1, 1,
+	  O_SOCKET | O_GROUP, false },
 	{ "fence", cli_fence, "what switches the other node off, whether it would, or your word that it is off",
 	  "status | check | confirm NODE [--peer-confirmed-dead NODE]", 1, 2, O_SOCKET | O_DEAD, false },
 	{ "history", cli_history, "the moves so far, the newest first", "[--limit N]", 0, 0,
@@ -111,7 +115,7 @@ static enum cli_exit cli_help(const struct cli *cli)
 	return CLI_DONE;
 }
 
-enum { OPT_SOCKET = 256, OPT_TIMEOUT, OPT_DEAD, OPT_SVG, OPT_FREEZE, OPT_INDEX, OPT_HOST, OPT_OLD_COPY };
+enum { OPT_SOCKET = 256, OPT_TIMEOUT, OPT_DEAD, OPT_SVG, OPT_FREEZE, OPT_INDEX, OPT_HOST, OPT_OLD_COPY, OPT_BY };
 
 static const struct option long_options[] = {
 	{ "group", required_argument, NULL, 'g' },
@@ -124,6 +128,7 @@ static const struct option long_options[] = {
 	{ "dry-run", no_argument, NULL, 'n' },
 	{ "peer-confirmed-dead", required_argument, NULL, OPT_DEAD },
 	{ "accept-old-copy", no_argument, NULL, OPT_OLD_COPY },
+	{ "by", required_argument, NULL, OPT_BY },
 	{ "limit", required_argument, NULL, 'l' },
 	{ "index", required_argument, NULL, OPT_INDEX },
 	{ "freeze", no_argument, NULL, OPT_FREEZE },
@@ -171,6 +176,7 @@ static bool take_option(int c, struct parsed *p)
 	case OPT_SOCKET: o->socket = optarg; p->given |= O_SOCKET; return true;
 	case OPT_DEAD: o->confirmed_dead = optarg; p->given |= O_DEAD; return true;
 	case OPT_OLD_COPY: o->accept_old_copy = true; p->given |= O_OLD_COPY; return true;
+	case OPT_BY: o->by = optarg; p->given |= O_BY; return true;
 	case OPT_SVG: o->svg = optarg; p->given |= O_TIMELINE; return true;
 	case OPT_FREEZE: o->freeze = true; p->given |= O_TIMELINE; return true;
 	case OPT_HOST: o->host = optarg; p->given |= O_HOST; return true;

@@ -14,7 +14,10 @@
 #include "identity.h"
 #include "log.h"
 
-enum { MONITOR_US = 2000000, LANE_END_US = 2000000 };
+enum {
+	MONITOR_US = 2000000, LANE_END_US = 2000000,
+	ASKED_US = 100000000, /* nasctl and a cluster manager wait a little longer */
+};
 
 /* ---- time */
 
@@ -124,12 +127,24 @@ static void peer_message(const struct peer_msg *m, void *data)
 
 /* ---- set-up */
 
+static enum group_trigger trigger_of(enum conf_trigger t)
+{
+	switch (t) {
+	case CONF_TRIGGER_MANUAL: return TRIGGER_MANUAL;
+	case CONF_TRIGGER_HEARTBEAT: return TRIGGER_HEARTBEAT;
+	case CONF_TRIGGER_PACEMAKER:
+	case CONF_TRIGGER_KEEPALIVED: return TRIGGER_ASKED;
+	}
+	return TRIGGER_MANUAL;
+}
+
 static void fencing_of(const struct conf *c, int peer, struct group_config *out)
 {
 	uint64_t random = 0;
 
-	out->takes_over = c->cluster.trigger == CONF_TRIGGER_HEARTBEAT;
-	out->need_verified = true;
+	out->trigger = trigger_of(c->cluster.trigger);
+	out->can_fence = c->cluster.trigger == CONF_TRIGGER_PACEMAKER;
+	out->need_verified = !out->can_fence;
 	for (size_t i = 0; i < c->n_fences; i++) {
 		if (c->fences[i].node != peer)
 			continue;
@@ -139,6 +154,8 @@ static void fencing_of(const struct conf *c, int peer, struct group_config *out)
 	if (c->cluster.takeover_delay_random_us && getrandom(&random, sizeof(random), 0) == sizeof(random))
 		random %= c->cluster.takeover_delay_random_us + 1;
 	out->takeover_delay_us = (int64_t)(c->cluster.takeover_delay_us + random);
+	if (c->cluster.trigger == CONF_TRIGGER_PACEMAKER)
+		out->takeover_delay_us = 0; /* it has fenced before it asks */
 	out->fence_retry_us = (int64_t)c->cluster.fence_retry_us;
 }
 
@@ -152,12 +169,13 @@ static void group_config_of(const struct engine *e, const struct conf_group *c, 
 	snprintf(out->boot_id, sizeof(out->boot_id), "%s", e->boot_id);
 	snprintf(out->fs_uuid, sizeof(out->fs_uuid), "%s", c->fs.uuid);
 	out->switchover_us = (int64_t)c->limits.switchover_us;
+	out->asked_us = ASKED_US;
 	out->freeze_us = (int64_t)c->limits.freeze_us;
 	out->monitor_us = MONITOR_US;
 	out->hung_after_us = (int64_t)c->nfs.hung_after_us;
-	out->leaves_bad_server = c->on_failure == CONF_FAILURE_SWITCHOVER;
 	fencing_of(e->conf, 1 - e->spec.self, out);
-	out->heartbeat = e->conf->cluster.trigger == CONF_TRIGGER_HEARTBEAT;
+	/* else two would decide where the group is */
+	out->leaves_bad_server = c->on_failure == CONF_FAILURE_SWITCHOVER && out->trigger != TRIGGER_ASKED;
 }
 
 static int group_open(struct engine *e, size_t i, struct err *err)

@@ -77,9 +77,35 @@ static bool confirmation_ok(struct engine *e, struct ctl_client *c, const char *
 	return false;
 }
 
+/* Two who decide would move the group to and fro. */
+static bool trigger_ok(struct engine *e, struct ctl_client *c, const char *by)
+{
+	const char *trigger = conf_trigger_name(e->conf->cluster.trigger);
+	struct err err;
+
+	if (!by[0] || !strcmp(by, trigger))
+		return true;
+	err_set(&err, ERR_REFUSED, EPERM, "trigger", "%s asks, but trigger = %s is in force, and there is one trigger only",
+		by, trigger);
+	err_remedy(&err, "take the group out of %s, or write `trigger = %s' in nasd.conf on both nodes", by, by);
+	ctl_client_result_error(c, &err, NULL);
+	return false;
+}
+
+static enum request_kind kind_of(const struct ctl_request *req)
+{
+	if (req->cmd == CTL_SWITCHOVER)
+		return REQUEST_SWITCHOVER;
+	if (req->cmd == CTL_RELEASE)
+		return REQUEST_RELEASE;
+	if (req->cmd == CTL_TAKEOVER)
+		return req->by[0] ? REQUEST_ASKED : REQUEST_TAKEOVER;
+	return REQUEST_CHECK;
+}
+
 static void to_core(struct engine *e, struct ctl_client *c, const struct ctl_request *req, const char *by)
 {
-	struct group_request r = { .kind = REQUEST_CHECK };
+	struct group_request r = { .kind = kind_of(req) };
 	struct egroup *g = find_group(e, c, req->group);
 	struct pending *p;
 	int target;
@@ -87,12 +113,8 @@ static void to_core(struct engine *e, struct ctl_client *c, const struct ctl_req
 	if (!g)
 		return;
 	target = target_of(e, c, g, req->node);
-	if (target < 0 || !confirmation_ok(e, c, req->peer_confirmed_dead))
+	if (target < 0 || !confirmation_ok(e, c, req->peer_confirmed_dead) || !trigger_ok(e, c, req->by))
 		return;
-	if (req->cmd == CTL_SWITCHOVER)
-		r.kind = REQUEST_SWITCHOVER;
-	else if (req->cmd == CTL_TAKEOVER)
-		r.kind = REQUEST_TAKEOVER;
 	p = engine_control_pend(e, c, g);
 	if (!p)
 		return;
@@ -101,7 +123,7 @@ static void to_core(struct engine *e, struct ctl_client *c, const struct ctl_req
 	r.hold_us = (int64_t)req->hold * 1000000;
 	r.accept_old_copy = req->accept_old_copy;
 	r.peer_confirmed_dead = req->peer_confirmed_dead[0] != '\0';
-	snprintf(r.by, sizeof(r.by), "%s", by);
+	snprintf(r.by, sizeof(r.by), "%s", req->by[0] ? req->by : by);
 	if (r.kind != REQUEST_CHECK)
 		log_notice("%s of %s to %s asked for by %s", ctl_cmd_name(req->cmd), g->conf->name,
 			   e->node_names[target], by);
@@ -191,6 +213,7 @@ static void on_request(struct ctl_client *c, const struct ctl_request *req, cons
 	case CTL_CHECK:
 	case CTL_SWITCHOVER:
 	case CTL_TAKEOVER:
+	case CTL_RELEASE:
 		to_core(e, c, req, by);
 		return;
 	case CTL_PLAN:

@@ -7,6 +7,8 @@
 
 #include "agent.h"
 
+enum { PACEMAKER_US = 90000000 }; /* as long as its own devices may take */
+
 /* The configuration's limits are those of the room that runs the agents. */
 _Static_assert((int)CONF_FENCE_OPTIONS_MAX == (int)FENCE_OPTIONS_MAX, "options");
 _Static_assert((int)CONF_FENCE_KEY_MAX == (int)FENCE_KEY_LEN, "option name");
@@ -40,6 +42,16 @@ static int64_t kill_room(const struct fence_device *d)
 	return ((int64_t)d->retries + 1) * (d->verify ? 2 : 1) * FENCE_KILL_WAIT_US;
 }
 
+/* One call is enough: it succeeds when Pacemaker says that the node was fenced, and
+ * what it may be at afterwards (booting) is no matter. */
+static void pacemaker_device(struct fence_device *d)
+{
+	snprintf(d->name, sizeof(d->name), "pacemaker");
+	snprintf(d->path, sizeof(d->path), "%s", CONF_PACEMAKER_AGENT);
+	d->level = 1;
+	d->timeout_us = PACEMAKER_US;
+}
+
 int fence_plan_of(const struct conf *c, int node, struct fence_plan *out, struct err *err)
 {
 	memset(out, 0, sizeof(*out));
@@ -50,6 +62,8 @@ int fence_plan_of(const struct conf *c, int node, struct fence_plan *out, struct
 		for (size_t i = 0; i < c->n_fences && out->n_devices < FENCE_DEVICES_MAX; i++)
 			if (c->fences[i].node == node && c->fences[i].level == level)
 				device_of(&c->fences[i], &out->devices[out->n_devices++]);
+	if (c->cluster.trigger == CONF_TRIGGER_PACEMAKER)
+		pacemaker_device(&out->devices[out->n_devices++]);
 	if (!out->n_devices) {
 		err_set(err, ERR_REFUSED, ENOENT, "fence", "no fence device switches %s off", out->node);
 		err_remedy(err, "add a section `fence NAME { node = %s ... }' to nasd.conf on both nodes", out->node);

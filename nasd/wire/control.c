@@ -19,7 +19,8 @@ enum ctl_field {
 	FIELD_RESOURCE = 1 << 7,
 	FIELD_OLD_COPY = 1 << 8,
 	FIELD_HOLD = 1 << 9,
-	FIELD_END = 1 << 10,
+	FIELD_BY = 1 << 10,
+	FIELD_END = 1 << 11,
 };
 
 enum { HISTORY_LIMIT_MAX = 100000, HOLD_MAX = 3600 };
@@ -38,7 +39,7 @@ static const struct command commands[CTL_CMD_COUNT] = {
 	[CTL_CHECK] = { "check", LOOKS, FIELD_NODE, FIELD_GROUP },
 	[CTL_PLAN] = { "plan", LOOKS, FIELD_NODE, FIELD_GROUP },
 	[CTL_SWITCHOVER] = { "switchover", CHANGES, FIELD_NODE, FIELD_GROUP | FIELD_HOLD },
-	[CTL_TAKEOVER] = { "takeover", CHANGES, FIELD_NODE, FIELD_GROUP | FIELD_DEAD | FIELD_OLD_COPY },
+	[CTL_TAKEOVER] = { "takeover", CHANGES, FIELD_NODE, FIELD_GROUP | FIELD_DEAD | FIELD_OLD_COPY | FIELD_BY },
 	[CTL_HISTORY] = { "history", LOOKS, 0, FIELD_GROUP | FIELD_LIMIT },
 	[CTL_CONFIG] = { "config", LOOKS, 0, 0 },
 	[CTL_VERSION_CMD] = { "version", LOOKS, 0, 0 },
@@ -48,6 +49,7 @@ static const struct command commands[CTL_CMD_COUNT] = {
 	[CTL_FENCE_STATUS] = { "fence-status", LOOKS, 0, 0 },
 	[CTL_GO] = { "go", CHANGES, 0, FIELD_GROUP },
 	[CTL_FENCE_CHECK] = { "fence-check", RUNS, 0, 0 },
+	[CTL_RELEASE] = { "release", CHANGES, FIELD_NODE, FIELD_GROUP },
 };
 
 /* Nodes are host names, and DRBD names its resources; all else is named by the
@@ -70,6 +72,7 @@ static const struct name_field name_fields[] = {
 	{ "step", FIELD_STEP, AT(step), OURS },
 	{ "what", FIELD_WHAT, AT(what), OURS },
 	{ "when", FIELD_WHEN, AT(when), OURS },
+	{ "by", FIELD_BY, AT(by), OURS },
 	{ "resource", FIELD_RESOURCE, AT(resource), HOST },
 };
 enum { NAME_FIELDS = sizeof(name_fields) / sizeof(name_fields[0]) };
@@ -173,6 +176,17 @@ static int check_injection(const struct ctl_request *req, struct err *err)
 	return 0;
 }
 
+static int check_trigger(const struct ctl_request *req, struct err *err)
+{
+	if (!req->by[0])
+		return 0;
+	if (strcmp(req->by, "pacemaker") && strcmp(req->by, "keepalived"))
+		return REFUSE(err, "\"by\" must be pacemaker or keepalived");
+	if (req->peer_confirmed_dead[0] || req->accept_old_copy)
+		return REFUSE(err, "\"by\" goes with proof, not with an operator's word");
+	return 0;
+}
+
 static int read_head(const json_t *obj, struct ctl_request *req, struct err *err)
 {
 	const json_t *v = json_object_get(obj, "v");
@@ -225,7 +239,7 @@ static int read_request(json_t *obj, struct ctl_request *req, struct err *err)
 	for (unsigned bit = 1; bit < FIELD_END; bit <<= 1)
 		if (c->needs & ~seen & bit)
 			return REFUSE(err, "\"%s\" needs the field \"%s\"", c->name, field_key(bit));
-	return req->cmd == CTL_INJECT ? check_injection(req, err) : 0;
+	return req->cmd == CTL_INJECT ? check_injection(req, err) : check_trigger(req, err);
 }
 
 int ctl_request_parse(const char *line, size_t len, struct ctl_request *req, struct err *err)

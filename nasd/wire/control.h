@@ -22,7 +22,9 @@
  *               long at most for `go`, which comes over another connection; a requester that
  *               hangs up before that calls it off
  *   go*         group?           the freeze of the move that is held may begin
- *   takeover*   group? node peer_confirmed_dead? accept_old_copy?   the same
+ *   takeover*   group? node peer_confirmed_dead? accept_old_copy? by?   the same; by = pacemaker|
+ *               keepalived: the trigger itself asks, and node is to serve by whatever way is safe
+ *   release*    group? node     node, which is asked, stops serving, and nobody owns the group
  *   history     group? limit?    data: {"entries":[...]} newest first
  *   config                       data: {"text":"..."} the running configuration, canonical
  *   version                      data: {"version","protocol","node"}
@@ -45,7 +47,7 @@
  *     "at":"2026-..."|null}}]}
  * state: unknown|standby|active|activating|switching|target|standing-down|stopped|failed
  * finding: {"check","node","ok","message","remedy"}
- * history entry: {"kind":"switchover|takeover|resume","result":"done|rolled-back|refused|failed|running",
+ * history entry: {"kind":"switchover|takeover|resume|release","result":"done|rolled-back|refused|failed|running",
  *   "group","epoch","source","target","began":"2026-11-22T10:00:00.000Z","total_us",
  *   "freeze_us","requested_by","error":null|{...},"steps":[{"name","stage","node","start_us",
  *   "duration_us","outcome","skipped","message"}...]}  start_us relative to "began"
@@ -75,7 +77,7 @@ enum { CTL_LINE_MAX = 1 << 20, CTL_REQUEST_MAX = 4096, CTL_VERSION = 1, CTL_RESO
 enum ctl_cmd {
 	CTL_STATUS, CTL_WATCH, CTL_CHECK, CTL_PLAN, CTL_SWITCHOVER, CTL_TAKEOVER,
 	CTL_HISTORY, CTL_CONFIG, CTL_VERSION_CMD, CTL_INJECT, CTL_FENCE_PEER, CTL_FENCE_CONFIRM,
-	CTL_FENCE_STATUS, CTL_FENCE_CHECK, CTL_GO, CTL_CMD_COUNT
+	CTL_FENCE_STATUS, CTL_FENCE_CHECK, CTL_GO, CTL_RELEASE, CTL_CMD_COUNT
 };
 
 struct ctl_request {
@@ -84,6 +86,7 @@ struct ctl_request {
 	char node[NAME_MAX_LEN];
 	char peer_confirmed_dead[NAME_MAX_LEN];
 	bool accept_old_copy;
+	char by[NAME_MAX_LEN];      /* takeover: the trigger that asks */
 	unsigned limit;             /* history; 0: not given */
 	unsigned hold;              /* switchover, seconds; 0: not given */
 	char step[NAME_MAX_LEN], what[NAME_MAX_LEN], when[NAME_MAX_LEN];

@@ -111,7 +111,7 @@ void promises_before_run(struct sim *s, int node, enum step_id step)
 	sim_fold(s, node, &own);
 	if (own.owner != node)
 		sim_broken(s, "node %d runs %s, but its own journal does not give it the group", node, step_name(step));
-	else if (owner != node && !s->n[node].cause && !s->n[node].behind)
+	else if (owner != node && owner != NODE_NONE && !s->n[node].cause && !s->n[node].behind)
 		sim_broken(s, "node %d runs %s under epoch %llu, but epoch %llu is %d's", node, step_name(step),
 			   (unsigned long long)own.epoch, (unsigned long long)epoch, owner);
 }

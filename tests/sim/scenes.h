@@ -12,7 +12,7 @@ struct sim *scene_fencing_pair(uint64_t seed, int owner);
 
 /* What a random schedule has done, summed over many. */
 struct scene_tally {
-	unsigned requests, kills, crashes, cuts, faults, bad_writes, server_deaths, confirmed, moves;
+	unsigned asked, requests, kills, crashes, cuts, faults, bad_writes, server_deaths, confirmed, moves;
 	/* of storms only */
 	unsigned pauses, devices, fence_runs, fence_offs, takeovers, told, recovered, excused, locks, reclaims;
 	uint64_t writes;
@@ -28,5 +28,7 @@ bool scene_random(uint64_t seed, struct sim **out, struct scene_tally *t);
 
 /* The same with trigger = heartbeat, DRBD's fencing, devices, pauses, two networks. */
 bool scene_storm(uint64_t seed, struct sim **out, struct scene_tally *t);
+/* The same with a trigger that asks: to serve, and to stop. */
+bool scene_storm_asked(uint64_t seed, struct sim **out, struct scene_tally *t);
 
 #endif

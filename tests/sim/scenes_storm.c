@@ -127,6 +127,15 @@ static void take_over(struct sim *s, int node)
 	sim_request(s, node, REQUEST_TAKEOVER, node, true);
 }
 
+/* To serve or to stop, whatever the node is at. */
+static void one_manager(struct sim *s, struct scene_tally *t)
+{
+	enum request_kind kind = prng_chance(&s->r, 65) ? REQUEST_ASKED : REQUEST_RELEASE;
+	int node = some_node(s);
+
+	t->asked += sim_request(s, node, kind, prng_chance(&s->r, 95) ? node : 1 - node, false) >= 0;
+}
+
 static void one_operator(struct sim *s, struct scene_tally *t)
 {
 	int node = some_node(s), target = some_node(s);
@@ -193,7 +202,9 @@ static void act(struct sim *s, struct scene_tally *t)
 {
 	unsigned what = prng_below(&s->r, 100);
 
-	if (what < 22)
+	if (s->asked && prng_chance(&s->r, 35))
+		one_manager(s, t);
+	else if (what < 22)
 		one_operator(s, t);
 	else if (what < 33)
 		cut_net(s, t);
@@ -245,13 +256,14 @@ static void set_up(struct sim *s)
 	sim_run(s, prng_chance(&s->r, 80) ? 8000000 : prng_range(&s->r, 0, 6000000));
 }
 
-bool scene_storm(uint64_t seed, struct sim **out, struct scene_tally *t)
+static bool storm(uint64_t seed, bool asked, struct sim **out, struct scene_tally *t)
 {
 	struct sim *s = sim_new(seed);
 	unsigned acts = ACTS_MIN + prng_below(&s->r, ACTS_MAX - ACTS_MIN);
 	struct journal_state before, after;
 
 	*out = s;
+	s->asked = asked;
 	set_up(s);
 	sim_fold(s, 0, &before);
 	for (unsigned i = 0; i < acts && !s->broken[0]; i++) {
@@ -272,4 +284,14 @@ bool scene_storm(uint64_t seed, struct sim **out, struct scene_tally *t)
 	t->locks += s->w.c.granted;
 	t->reclaims += s->w.c.reclaimed;
 	return !s->broken[0];
+}
+
+bool scene_storm(uint64_t seed, struct sim **out, struct scene_tally *t)
+{
+	return storm(seed, false, out, t);
+}
+
+bool scene_storm_asked(uint64_t seed, struct sim **out, struct scene_tally *t)
+{
+	return storm(seed, true, out, t);
 }

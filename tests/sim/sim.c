@@ -115,14 +115,13 @@ static void compact(struct sim_node *n, const struct journal_state *j)
 static void configure(const struct sim *s, int node, struct group_config *cfg)
 {
 	*cfg = (struct group_config){ .name = "vmstore", .self = node, .node_names = { "nas1", "nas2" },
-				      .switchover_us = SIM_SWITCHOVER_US, .freeze_us = SIM_FREEZE_US,
+				      .switchover_us = SIM_SWITCHOVER_US, .asked_us = SIM_SWITCHOVER_US, .freeze_us = SIM_FREEZE_US,
 				      .monitor_us = MONITOR_US, .takeover_delay_us = TAKEOVER_DELAY_US,
 				      .fence_retry_us = FENCE_RETRY_US, .need_verified = true };
 	memcpy(cfg->boot_id, s->n[node].boot_text, sizeof(cfg->boot_id));
 	snprintf(cfg->fs_uuid, sizeof(cfg->fs_uuid), "%s", world_uuid);
-	cfg->heartbeat = s->heartbeat;
 	cfg->can_fence = s->heartbeat && !s->no_devices;
-	cfg->takes_over = s->heartbeat && !s->manual;
+	cfg->trigger = !s->heartbeat || s->manual ? TRIGGER_MANUAL : s->asked ? TRIGGER_ASKED : TRIGGER_HEARTBEAT;
 }
 
 static void power_on(struct sim *s, int node)

@@ -203,6 +203,8 @@ struct sim {
 	bool no_witness;           /* no client is known that could be asked */
 	enum device_kind device[2]; /* that switches this node off */
 	bool no_devices, manual;   /* not configured; takeovers are an operator's */
+	bool asked;                /* ... or somebody else's, who asks */
+	int64_t ask_again;         /* by whom asks */
 	int64_t client_due;
 	unsigned recovered, excused; /* without a human, or because two things failed */
 	unsigned fence_runs, fence_offs, takeovers, drbd_told, pauses;

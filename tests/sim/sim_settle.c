@@ -85,6 +85,24 @@ static const char *excuse(const struct sim *s)
 	return NULL;
 }
 
+/* A cluster manager goes on asking whichever node it likes. */
+static void ask_on(struct sim *s)
+{
+	int node = s->n[0].core ? (int)prng_below(&s->r, 2) : 1;
+	bool open = false;
+
+	for (size_t i = 0; i < s->n_replies; i++) {
+		const struct sim_reply *p = &s->replies[i];
+
+		open = open || (!p->replies && s->n[p->node].core && s->n[p->node].life == p->life);
+	}
+	if (open || s->n_replies >= SIM_REQUESTS_MAX - 1 || s->now < s->ask_again)
+		return;
+	s->ask_again = s->now + 2000000;
+	if (s->n[node].core)
+		sim_request(s, node, REQUEST_ASKED, node, false);
+}
+
 /* Without a human: one node comes to serve, unless two things have failed. */
 static void recovers(struct sim *s)
 {
@@ -97,7 +115,8 @@ static void recovers(struct sim *s)
 		if (!s->n[i].powered && s->n[1 - i].powered)
 			s->n[i].restart_at = 0;
 	while (s->now < until && sim_active(s) == NODE_NONE && sim_step(s))
-		;
+		if (s->asked)
+			ask_on(s);
 	why = excuse(s);
 	if (s->broken[0] || sim_active(s) != NODE_NONE) {
 		s->recovered++;

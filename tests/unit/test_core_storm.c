@@ -2,7 +2,7 @@
 /*
  * Seeded random schedules of a pair that fences. A failing seed is printed;
  * SEED=n runs that one alone with a trace, SEEDS=n runs n of them (0: without
- * end), FROM=n begins there. Seeds that failed once are in tests/sim/seeds and
+ * end), FROM=n begins there; ASKED=1: with a trigger that asks. Seeds that failed once are in tests/sim/seeds and
  * always run.
  */
 #include "core_suite.h"
@@ -12,15 +12,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SEEDS = 20000, SEEDS_TIMEOUT_S = 1000000000 };
+enum { SEEDS = 20000, ASKED_SEEDS = 2000, SEEDS_TIMEOUT_S = 1000000000 };
 
-static unsigned one(uint64_t seed, struct scene_tally *t)
+static unsigned one(uint64_t seed, bool asked, struct scene_tally *t)
 {
 	struct sim *s;
-	bool ok = scene_storm(seed, &s, t);
+	bool ok = asked ? scene_storm_asked(seed, &s, t) : scene_storm(seed, &s, t);
 
 	if (!ok)
-		fprintf(stderr, "SEED=%llu replays it; at %.6f s: %s\n", (unsigned long long)seed, (double)s->now / 1e6, s->broken);
+		fprintf(stderr, "%sSEED=%llu replays it; at %.6f s: %s\n", asked ? "ASKED=1 " : "", (unsigned long long)seed, (double)s->now / 1e6, s->broken);
 	sim_free(s);
 	return !ok;
 }
@@ -36,7 +36,7 @@ static unsigned from_file(FILE *f, struct scene_tally *t)
 
 		line[strcspn(line, "#")] = '\0';
 		for (char *w = strtok_r(line, " \t\n", &save); w; w = strtok_r(NULL, " \t\n", &save), n++)
-			failed += one(strtoull(w, NULL, 10), t);
+			failed += one(strtoull(w, NULL, 10), false, t);
 	}
 	ck_assert_uint_gt(n, 0);
 	return failed;
@@ -68,11 +68,11 @@ START_TEST(storms)
 
 	if (getenv("SEED")) {
 		setenv("SIM_TRACE", "1", 1);
-		ck_assert_uint_eq(one(core_from_env("SEED", 1), &t), 0);
+		ck_assert_uint_eq(one(core_from_env("SEED", 1), core_from_env("ASKED", 0), &t), 0);
 		return;
 	}
 	for (unsigned long i = 0; (i < n || !n) && failed < failures; i++)
-		failed += one(from + i, &t);
+		failed += one(from + i, core_from_env("ASKED", 0), &t);
 	printf("%lu storms, %llu events, %llu writes, %u locks (%u reclaimed): %u requests (%u on an operator's word), "
 	       "%u kills, %u crashes, %u pauses, %u cuts, %u broken devices, %u step faults; %u fence runs, %u nodes "
 	       "switched off, %u takeovers, DRBD told %u times; %u recovered without a human, %u excused\n", n,
@@ -80,6 +80,22 @@ START_TEST(storms)
 	       t.kills, t.crashes, t.pauses, t.cuts, t.devices, t.faults, t.fence_runs, t.fence_offs, t.takeovers, t.told,
 	       t.recovered, t.excused);
 	ck_assert_msg(!failed, "%u schedules failed", failed);
+}
+END_TEST
+
+START_TEST(storms_of_one_who_asks)
+{
+	struct scene_tally t = { 0 };
+	unsigned failed = 0;
+
+	if (getenv("SEED") || getenv("SEEDS"))
+		return; /* storms does it */
+	for (uint64_t seed = 1; seed <= ASKED_SEEDS && !failed; seed++)
+		failed += one(seed, true, &t);
+	printf("%d storms of one who asks: asked %u times, %u nodes switched off, %u takeovers, %u recovered, %u excused\n",
+	       ASKED_SEEDS, t.asked, t.fence_offs, t.takeovers, t.recovered, t.excused);
+	ck_assert_uint_gt(t.takeovers, 0);
+	ck_assert(!failed);
 }
 END_TEST
 
@@ -91,5 +107,6 @@ int main(void)
 	tcase_set_timeout(tc, SEEDS_TIMEOUT_S);
 	tcase_add_test(tc, kept_seeds);
 	tcase_add_test(tc, storms);
+	tcase_add_test(tc, storms_of_one_who_asks);
 	return core_suite_run(suite);
 }

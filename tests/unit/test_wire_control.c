@@ -45,7 +45,8 @@ START_TEST(every_command_round_trips)
 {
 	for (int i = 0; i < CTL_CMD_COUNT; i++) {
 		struct ctl_request req = { .cmd = (enum ctl_cmd)i };
-		bool pair = i == CTL_CHECK || i == CTL_PLAN || i == CTL_SWITCHOVER || i == CTL_TAKEOVER;
+		bool pair = i == CTL_CHECK || i == CTL_PLAN || i == CTL_SWITCHOVER || i == CTL_TAKEOVER ||
+			    i == CTL_RELEASE;
 
 		if (pair || i == CTL_FENCE_CONFIRM)
 			memset(req.node, 'n', NAME_MAX_LEN - 1);
@@ -74,6 +75,9 @@ START_TEST(every_command_round_trips)
 		if (i == CTL_TAKEOVER) {
 			strcpy(req.peer_confirmed_dead, "NAS-1.example.net");
 			round_trip(&req);
+			memset(req.peer_confirmed_dead, 0, sizeof(req.peer_confirmed_dead));
+			strcpy(req.by, "pacemaker");
+			round_trip(&req);
 		}
 	}
 }
@@ -84,7 +88,7 @@ START_TEST(who_may_ask_for_what)
 {
 	for (int i = 0; i < CTL_CMD_COUNT; i++) {
 		bool changes = i == CTL_SWITCHOVER || i == CTL_TAKEOVER || i == CTL_INJECT || i == CTL_FENCE_PEER ||
-			       i == CTL_FENCE_CONFIRM || i == CTL_GO;
+			       i == CTL_FENCE_CONFIRM || i == CTL_GO || i == CTL_RELEASE;
 
 		ck_assert_int_eq(ctl_cmd_changes((enum ctl_cmd)i), changes);
 		ck_assert_int_eq(ctl_cmd_is_public((enum ctl_cmd)i), !changes && i != CTL_FENCE_CHECK);

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A pair whose trigger asks (Pacemaker, keepalived): a node is told to serve or to
+ * stop, and finds the way that is safe.
+ */
+#include "core_suite.h"
+#include "scenes.h"
+
+#include <string.h>
+
+enum { OWNER, OTHER };
+
+static struct sim *s;
+
+static void pair(uint64_t seed, int owner)
+{
+	s = sim_new(seed);
+	sim_heartbeats(s);
+	s->asked = true;
+	if (owner != NODE_NONE)
+		sim_own(s, owner, 1);
+	sim_start(s, OWNER);
+	sim_start(s, OTHER);
+	ck_assert_msg(sim_run(s, 8000000), "%s", s->broken);
+	ck_assert_int_eq(sim_active(s), owner);
+}
+
+static void run_ms(int64_t ms)
+{
+	ck_assert_msg(sim_run(s, ms * 1000), "%s", s->broken);
+}
+
+static void rest(int active)
+{
+	ck_assert_msg(sim_settle(s), "%s", s->broken);
+	ck_assert_int_eq(sim_active(s), active);
+	sim_free(s);
+}
+
+static struct sim_reply *ask(int node, enum request_kind kind)
+{
+	int i = sim_request(s, node, kind, node, false);
+
+	ck_assert_int_ge(i, 0);
+	return &s->replies[i];
+}
+
+static void refused(const struct sim_reply *r, const char *why)
+{
+	ck_assert_uint_eq(r->replies, 1);
+	ck_assert(!r->ok);
+	ck_assert_msg(strstr(r->err.msg, why) != NULL, "%s", r->err.msg);
+}
+
+static void granted(const struct sim_reply *r)
+{
+	ck_assert_msg(r->replies == 1 && r->ok, "%u replies: %s", r->replies, r->err.msg);
+}
+
+START_TEST(peer_serves)
+{
+	for (uint64_t seed = 1; seed <= 30; seed++) {
+		struct sim_reply *r;
+
+		pair(seed, OWNER);
+		r = ask(OTHER, REQUEST_ASKED);
+		run_ms(10000);
+		granted(r);
+		ck_assert_int_eq(sim_active(s), OTHER);
+		ck_assert_uint_eq(s->fence_runs + s->takeovers, 0);
+		rest(OTHER);
+	}
+}
+END_TEST
+
+START_TEST(nobody_serves)
+{
+	for (uint64_t seed = 1; seed <= 30; seed++) {
+		struct sim_reply *r;
+
+		pair(seed, NODE_NONE);
+		r = ask(OTHER, REQUEST_ASKED);
+		run_ms(10000);
+		granted(r);
+		rest(OTHER);
+	}
+}
+END_TEST
+
+/* Silence alone moves nothing; asked before it is noticed, or after. */
+START_TEST(peer_is_dead)
+{
+	for (uint64_t seed = 1; seed <= 50; seed++) {
+		struct sim_reply *r;
+
+		pair(seed, OWNER);
+		sim_kill_now(s, OWNER, true, true);
+		if (seed % 2) {
+			run_ms(10000);
+			ck_assert_uint_eq(s->fence_runs, 0);
+			ck_assert_int_eq(sim_state(s, OTHER), GS_STANDBY);
+		}
+		r = ask(OTHER, REQUEST_ASKED);
+		run_ms(10000);
+		granted(r);
+		ck_assert_int_eq(sim_active(s), OTHER);
+		ck_assert_uint_eq(s->takeovers, 1);
+		rest(OTHER);
+	}
+}
+END_TEST
+
+START_TEST(no_proof)
+{
+	pair(7, OWNER);
+	s->device[OWNER] = DEVICE_FAILS;
+	sim_kill_now(s, OWNER, true, true);
+	struct sim_reply *r = ask(OTHER, REQUEST_ASKED);
+	run_ms(15000);
+	refused(r, "no proof");
+	ck_assert_int_eq(sim_state(s, OTHER), GS_STANDBY);
+	ck_assert_uint_eq(s->fence_runs, 1); /* one for each time that it is asked */
+	s->device[OWNER] = DEVICE_WORKS;
+	r = ask(OTHER, REQUEST_ASKED);
+	run_ms(10000);
+	granted(r);
+	rest(OTHER);
+}
+END_TEST
+
+/* Its nasd is gone, and the service is not. */
+START_TEST(only_nasd_is_dead)
+{
+	pair(8, OWNER);
+	sim_kill_now(s, OWNER, false, true);
+	struct sim_reply *r = ask(OTHER, REQUEST_ASKED);
+	run_ms(10000);
+	refused(r, "its node answers");
+	ck_assert_uint_eq(s->fence_runs, 0);
+	ck_assert(world_serves(&s->w, OWNER));
+	sim_start(s, OWNER);
+	run_ms(8000);
+	rest(OWNER);
+}
+END_TEST
+
+START_TEST(dies_while_it_hands_over)
+{
+	for (uint64_t seed = 1; seed <= 100; seed++) {
+		struct sim_reply *r;
+
+		pair(seed, OWNER);
+		r = ask(OTHER, REQUEST_ASKED);
+		run_ms(prng_range(&s->r, 0, 400));
+		sim_kill_now(s, OWNER, true, seed % 2);
+		run_ms(20000);
+		granted(r);
+		ck_assert_int_eq(sim_active(s), OTHER);
+		rest(OTHER);
+	}
+}
+END_TEST
+
+START_TEST(released)
+{
+	for (uint64_t seed = 1; seed <= 30; seed++) {
+		struct sim_reply *r;
+
+		pair(seed, OWNER);
+		r = ask(OWNER, REQUEST_RELEASE);
+		run_ms(5000);
+		granted(r);
+		ck_assert(!world_serves(&s->w, OWNER));
+		ck_assert_int_eq(sim_state(s, OWNER), GS_STANDBY);
+		granted(ask(OWNER, REQUEST_RELEASE)); /* it does not serve */
+		r = ask(seed % 2 ? OWNER : OTHER, REQUEST_ASKED);
+		run_ms(5000);
+		granted(r);
+		rest(seed % 2 ? OWNER : OTHER);
+	}
+}
+END_TEST
+
+/* Whoever had it last is gone since. */
+START_TEST(released_and_dead)
+{
+	for (uint64_t seed = 1; seed <= 30; seed++) {
+		struct sim_reply *r;
+
+		pair(seed, OWNER);
+		ask(OWNER, REQUEST_RELEASE);
+		run_ms(seed % 2 ? 5000 : prng_range(&s->r, 0, 300));
+		sim_kill_now(s, OWNER, true, true);
+		r = ask(OTHER, REQUEST_ASKED);
+		run_ms(15000);
+		granted(r);
+		ck_assert_uint_ge(s->fence_runs, 1);
+		rest(OTHER);
+	}
+}
+END_TEST
+
+/* Lost at any action, it is released or not, and can be had again either way. */
+START_TEST(killed_while_it_releases)
+{
+	for (int power = 0; power < 2; power++)
+		for (unsigned i = 0; i < 40; i++) {
+			pair(i, OWNER);
+			sim_count(s);
+			sim_kill_at(s, OWNER, i, (enum kill_when)(i % 3), power);
+			ask(OWNER, REQUEST_RELEASE);
+			run_ms(8000);
+			ck_assert_msg(sim_settle(s), "at action %u: %s", i, s->broken);
+			if (sim_active(s) == NODE_NONE) {
+				struct sim_reply *r = ask(OTHER, REQUEST_ASKED);
+
+				run_ms(8000);
+				granted(r);
+			}
+			sim_free(s);
+		}
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("core-asked");
+	TCase *tc = core_case(suite, "asked");
+
+	tcase_add_test(tc, peer_serves);
+	tcase_add_test(tc, nobody_serves);
+	tcase_add_test(tc, peer_is_dead);
+	tcase_add_test(tc, no_proof);
+	tcase_add_test(tc, only_nasd_is_dead);
+	tcase_add_test(tc, dies_while_it_hands_over);
+	tcase_add_test(tc, released);
+	tcase_add_test(tc, released_and_dead);
+	tcase_add_test(tc, killed_while_it_releases);
+	return core_suite_run(suite);
+}
