@@ -60,7 +60,8 @@ sd_begin() {
 }
 
 # Without the triggers: man-db's reads every page of the host.
-dpkg_in() { sd env DEBIAN_FRONTEND=noninteractive dpkg --no-triggers "$@" >"$t_tmp/dpkg" 2>&1; }
+dpkg_in() { sd sh -c "DEBIAN_FRONTEND=noninteractive dpkg --no-triggers $*" >"$t_tmp/dpkg" 2>&1; }
+dpkg_does() { dpkg_in "$@" || { dpkg_said; return 1; }; }
 dpkg_said() { cat "$t_tmp/dpkg"; }
 # This kernel does not tell whether the device can be disarmed, so nasd-watchdog keeps it.
 disarm() { on $node sh -c 'printf V >/dev/watchdog1'; }
@@ -79,11 +80,11 @@ installed() {
 	# shellcheck disable=SC2016
 	on $node sh -c 'for p in $(pgrep -x "ganesha.nfsd|dbus-daemon"); do kill -9 $p; done; rm -rf /usr/sbin/nasd* /usr/lib/nasd /usr/lib/systemd/system/nasd*'
 	sd_begin
-	check "the packages are installed" dpkg_in -i /lab/debs/*.deb
+	check "the packages are installed" dpkg_does -i "/lab/debs/*.deb"
 	is "nothing was started, nothing enabled" "$(sd_state)$(sd systemctl is-enabled nasd.service)" "inactive inactive disabled"
 	check "the units are good" sd systemd-analyze verify --man=no nasd.service nasd-watchdog.service
 	check "both start under systemd" sd systemctl start nasd-watchdog nasd
-	await 40 "$node stands by" is_ready
+	await 40 "$node stands by" is_ready || t_end
 }
 
 moved() {
@@ -102,7 +103,7 @@ upgraded() {
 	nasd=$(main_pid nasd) watchdog=$(main_pid nasd-watchdog) server=$(server_pid)
 	boot=$(on $node cat /proc/sys/kernel/random/boot_id)
 	from=$(wall_us)
-	check "an upgrade while $node serves" dpkg_in -i /lab/debs/later/*.deb
+	check "an upgrade while $node serves" dpkg_does -i "/lab/debs/later/*.deb"
 	check "the guest writes on" writes_on guest
 	await 20 "$node is active, with its peer" is_settled
 	await 20 "the watchdog is armed again" watchdog_is armed
@@ -123,7 +124,7 @@ upgraded_in_vain() {
 	nasd=$(main_pid nasd)
 	sd cp -p /etc/nasd/nasd.conf /etc/nasd/nasd.conf.good
 	sd sed -i 's/trigger =/triger =/' /etc/nasd/nasd.conf
-	check "the same package again, over a wrong configuration" dpkg_in -i /lab/debs/later/*.deb
+	check "the same package again, over a wrong configuration" dpkg_does -i "/lab/debs/later/*.deb"
 	check "it says that nasd was not restarted, and why" grep -q 'triger' "$t_tmp/dpkg"
 	is "the old nasd runs on" "$(main_pid nasd)" "$nasd"
 	sd mv /etc/nasd/nasd.conf.good /etc/nasd/nasd.conf
@@ -137,7 +138,7 @@ removed() {
 	fi
 	is "nasd is installed and runs" "$(version_of nasd | cut -d' ' -f2) $(sd_state)" "installed active active "
 	check "the guest writes on" writes_on guest
-	check "the package of the module is installed again" dpkg_in -i /lab/debs/later/nasd-fsal-ganesha_*.deb
+	check "the package of the module is installed again" dpkg_does -i "/lab/debs/later/nasd-fsal-ganesha_*.deb"
 	await 40 "the pair is ready" is_ready
 	check "a switchover to nas1" ctl nas1 switchover nas1
 	await 40 "$node stands by" is_ready
@@ -149,19 +150,19 @@ removed() {
 	fi
 	check "the watchdog is stopped, and disarmed by hand" eval 'sd systemctl stop nasd-watchdog && disarm'
 	await 20 "nasd has noticed" watchdog_is absent
-	check "a standby removes nasd" dpkg_in -r nasd-fsal-ganesha nasd
+	check "a standby removes nasd" dpkg_does -r nasd-fsal-ganesha nasd
 	await 20 "nothing of it runs" nothing_runs
 	check "the guest writes on" writes_on guest
 }
 
 purged() {
-	check "the packages are purged" dpkg_in -P nasd-fsal-ganesha nasd
+	check "the packages are purged" dpkg_does -P nasd-fsal-ganesha nasd
 	is "the journal and the logs are gone" "$(sd sh -c 'ls -A /var/lib/nasd /var/log/nasd | grep -v :')" ""
 	is "the administrator's files are there" "$(sd ls /etc/nasd | tr '\n' ' ')" "nasd.conf psk.key "
 }
 
 installed_anew() {
-	check "the packages are installed anew" dpkg_in -i /lab/debs/*.deb
+	check "the packages are installed anew" dpkg_does -i "/lab/debs/*.deb"
 	check "both start" sd systemctl start nasd-watchdog nasd
 	await 60 "$node, without a journal, stands by" is_ready
 	check "a switchover to it" ctl $node switchover $node
