@@ -38,6 +38,8 @@ static const struct subcommand {
 } subcommands[] = {
 	{ "status", cli_status, "who serves what, and how well the other could", "[--watch]", 0, 0,
 	  O_SOCKET | O_GROUP | O_WATCH, false },
+	{ "ready", cli_ready, "does this node serve, or could it? by exit status; active: does it?", "[active]", 0, 1,
+	  O_SOCKET | O_GROUP, false },
 	{ "check", cli_check, "every precondition of a switchover, with its remedy", "[NODE]", 0, 1,
 	  O_SOCKET | O_GROUP, false },
 	{ "plan", cli_plan, "the steps that a switchover would run", "[NODE]", 0, 1, O_SOCKET | O_GROUP, false },
