@@ -231,12 +231,15 @@ static void begin_run(struct group_core *g)
 		 "DRBD has lost it and holds the writes");
 }
 
-/* A last look: this node's copy may have changed while the other was being fenced,
- * if DRBD was connected for a moment; or since an operator has spoken. */
-static bool seen_since_proof(struct group_core *g, int64_t now)
+/* A last look: this node's copy may have changed while the other was being switched
+ * off, if DRBD was connected for a moment. Who gives his word speaks of a node that
+ * was off before. */
+static bool seen_since_proof(struct group_core *g, int64_t now, const struct fence_evidence *proof)
 {
 	struct takeover *t = &g->t;
 
+	if (proof->source != FENCE_BY_AGENT)
+		return true;
 	if (t->proven_at && g->facts[g->cfg.self].collected_us >= t->proven_at)
 		return true;
 	if (t->proven_at && now < t->run_at)
@@ -258,7 +261,7 @@ static void pursue(struct group_core *g, int64_t now, enum fence_need need)
 	view_of(g, now, &v);
 	proof = fence_book_proof(&t->book, &v);
 	if (proof) {
-		if (need != NEED_TAKEOVER || seen_since_proof(g, now))
+		if (need != NEED_TAKEOVER || seen_since_proof(g, now, proof))
 			proven(g, now, need, proof, &v);
 		return;
 	}
