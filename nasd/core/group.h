@@ -115,6 +115,11 @@ enum action_type {
 	ACT_DRBD_ANSWER, /* to all questions of DRBD's handler that are open */
 };
 
+/* ACT_RESUME_IO is not carried out later than this after it was handed out: by then
+ * DRBD may have been connected and have lost the peer anew, whose copy would count as
+ * the newest beside ours. What comes too late is answered as failed, and decided anew. */
+enum { RESUME_WITHIN_US = 250000 };
+
 struct action {
 	enum action_type type;
 	union {

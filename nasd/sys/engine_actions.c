@@ -396,6 +396,7 @@ static void announce_begin(struct egroup *g, int64_t at)
 struct drbd_job {
 	struct egroup *g;
 	bool outdate; /* else resume */
+	int64_t asked_us;
 	int ret;
 	struct err err;
 };
@@ -404,6 +405,10 @@ static void drbd_fn(void *arg)
 {
 	struct drbd_job *j = arg;
 
+	if (!j->outdate && monotonic_us() - j->asked_us > RESUME_WITHIN_US) {
+		j->ret = err_set(&j->err, ERR_TIMEOUT, ESTALE, "resume-io", "too late: DRBD is looked at once more");
+		return;
+	}
 	j->ret = (j->outdate ? effects_outdate(j->g->fx, &j->err) : effects_resume_io(j->g->fx, &j->err)) == OUTCOME_DONE ? 0 : -EIO;
 }
 
@@ -432,6 +437,7 @@ void egroup_drbd_do(struct egroup *g, bool outdate)
 		abort();
 	j->g = g;
 	j->outdate = outdate;
+	j->asked_us = monotonic_us();
 	if (lane_submit(g->side, drbd_fn, drbd_done, j) < 0)
 		abort();
 }

@@ -170,6 +170,7 @@ struct sim_node {
 	struct sim_run run;
 	bool fenced;               /* switched off by a device: somebody has to boot it */
 	int64_t outdate_due, resume_due, witness_due;
+	int64_t resume_asked;      /* of its clock */
 	/* counted */
 	unsigned actions;          /* carried out since sim_count */
 	unsigned finished;

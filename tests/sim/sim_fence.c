@@ -13,6 +13,7 @@ enum {
 	OFF_MAX_US = 1500000, STATUS_MAX_US = 300000,
 	PATIENCE_US = 8000000,                            /* for an agent that hangs */
 	DRBD_MIN_US = 500, DRBD_MAX_US = 60000,
+	STALL_MAX_US = 8000000,                           /* nasd stands still, the kernel does not */
 };
 
 const char *device_name(enum device_kind k)
@@ -215,12 +216,22 @@ void sim_outdated(struct sim *s, int node)
 
 void sim_resume_io(struct sim *s, int node)
 {
-	s->n[node].resume_due = s->now + prng_range(&s->r, DRBD_MIN_US, DRBD_MAX_US);
+	struct sim_node *n = &s->n[node];
+
+	n->resume_asked = sim_clock(s, node);
+	n->resume_due = s->now + prng_range(&s->r, DRBD_MIN_US, prng_chance(&s->r, 30) ? STALL_MAX_US : DRBD_MAX_US);
 }
 
 void sim_io_resumed(struct sim *s, int node)
 {
+	struct err late = { .cls = ERR_TIMEOUT, .msg = "too late" };
+
 	s->n[node].resume_due = 0;
+	if (sim_clock(s, node) - s->n[node].resume_asked > RESUME_WITHIN_US) {
+		sim_say(s, node, "too late to let held writes go on");
+		group_io_resumed(s->n[node].core, sim_clock(s, node), false, &late);
+		return;
+	}
 	sim_say(s, node, "held writes go on");
 	if (s->w.d.e[node].suspended)
 		promises_told(s, node);
