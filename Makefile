@@ -193,5 +193,6 @@ clean:
 
 -include fsal/build.mk
 -include fence/build.mk
+-include nasd/hyper/build.mk
 -include tests/tools/nfs41load/build.mk
 -include $(shell find $(B) -path $(B)/deb -prune -o -type f -name '*.d' -print 2>/dev/null)

@@ -2,14 +2,13 @@
 /* nasctl: the subcommands, the options, help. */
 #include <errno.h>
 #include <getopt.h>
-#include <langinfo.h>
-#include <locale.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "cli.h"
+#include "terminal.h"
 
 /* Which options a subcommand takes, besides --json and --help. */
 enum {
@@ -26,6 +25,7 @@ enum {
 };
 
 static enum cli_exit cli_help(const struct cli *cli);
+static enum cli_exit cli_hyper(const struct cli *cli);
 
 static const struct subcommand {
 	const char *name;
@@ -56,6 +56,10 @@ static const struct subcommand {
 	  O_SOCKET | O_GROUP | O_LIMIT, false },
 	{ "timeline", cli_timeline, "where the time of a move went", "[--index N] [--freeze] [--svg FILE]", 0, 0,
 	  O_SOCKET | O_GROUP | O_TIMELINE, false },
+	{ "guests", cli_hyper, "the guests whose disks are here, and where they run", "[--group GROUP]", 0, 0,
+	  O_GROUP, false },
+	{ "migrate", cli_hyper, "move a guest to another hypervisor, its storage along with it if you like",
+	  "GUEST --to HYPERVISOR [--with-nas NODE] [--dry-run]", 0, 1, O_DRY, false },
 	{ "config", cli_config, "check or print a configuration", "check|dump [FILE] | show", 1, 2,
 	  O_SOCKET | O_HOST, false },
 	{ "version", cli_version, "versions of nasctl and of the running nasd", "", 0, 0, O_SOCKET, false },
@@ -76,6 +80,29 @@ static const struct subcommand *find(const char *name)
 static enum cli_exit no_command(const char *name)
 {
 	fprintf(stderr, "nasctl: there is no command '%s'; see 'nasctl help'\n", name);
+	return CLI_USAGE;
+}
+
+/* Another program, so that this one needs no libvirt: ../lib/nasd/nasd-hyper from here. */
+static enum cli_exit become_hyper(char **argv)
+{
+	char path[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - sizeof("/../lib/nasd/nasd-hyper"));
+
+	if (n > 0) {
+		path[n] = '\0';
+		strcpy(strrchr(path, '/'), "/../lib/nasd/nasd-hyper");
+		execv(path, argv);
+	}
+	fprintf(stderr, "nasctl: %s: %s\nremedy: install nasd-hyper, which needs libvirt\n", argv[1], strerror(errno));
+	return CLI_FAILED;
+}
+
+/* The options stand before the command: they are another program's. */
+static enum cli_exit cli_hyper(const struct cli *cli)
+{
+	(void)cli;
+	fputs("nasctl: guests, migrate: write the options behind the command's name\n", stderr);
 	return CLI_USAGE;
 }
 
@@ -139,19 +166,6 @@ static const struct option long_options[] = {
 	{ NULL, 0, NULL, 0 },
 };
 
-static bool take_number(const char *text, unsigned long most, unsigned *out)
-{
-	unsigned long value;
-	char *end;
-
-	errno = 0;
-	value = strtoul(text, &end, 10);
-	if (errno || *end || text[0] < '0' || text[0] > '9' || value < 1 || value > most)
-		return false;
-	*out = (unsigned)value;
-	return true;
-}
-
 struct parsed {
 	struct cli cli;
 	unsigned given;        /* O_* of the options that were seen */
@@ -184,13 +198,13 @@ static bool take_option(int c, struct parsed *p)
 	case OPT_HOST: o->host = optarg; p->given |= O_HOST; return true;
 	case OPT_TIMEOUT:
 		p->given |= O_SOCKET;
-		return take_number(optarg, 86400, &o->timeout_s) || bad_number("timeout", 86400);
+		return cli_take_number(optarg, 86400, &o->timeout_s) || bad_number("timeout", 86400);
 	case 'l':
 		p->given |= O_LIMIT;
-		return take_number(optarg, 100000, &o->limit) || bad_number("limit", 100000);
+		return cli_take_number(optarg, 100000, &o->limit) || bad_number("limit", 100000);
 	case OPT_INDEX:
 		p->given |= O_TIMELINE;
-		return take_number(optarg, 100000, &o->index) || bad_number("index", 100000);
+		return cli_take_number(optarg, 100000, &o->index) || bad_number("index", 100000);
 	default:
 		return false;
 	}
@@ -200,24 +214,6 @@ static enum cli_exit usage_of(const struct subcommand *s, const char *problem)
 {
 	fprintf(stderr, "nasctl: %s: %s\nusage: nasctl %s %s\n", s->name, problem, s->name, s->arguments);
 	return CLI_USAGE;
-}
-
-/* How standard output wants it. */
-static void look_at_terminal(struct view *v)
-{
-	const char *columns = getenv("COLUMNS"), *term = getenv("TERM");
-	struct winsize w = { 0 };
-	unsigned width;
-	bool tty = isatty(STDOUT_FILENO) != 0;
-
-	setlocale(LC_CTYPE, "");
-	v->width = 100;
-	if (tty && ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_col)
-		v->width = w.ws_col;
-	else if (columns && take_number(columns, 1000, &width))
-		v->width = (int)width;
-	v->colour = tty && !getenv("NO_COLOR") && term && strcmp(term, "dumb") != 0;
-	v->utf8 = !strcmp(nl_langinfo(CODESET), "UTF-8");
 }
 
 /* The subcommand and its arguments; n counts the name. */
@@ -248,6 +244,8 @@ int main(int argc, char **argv)
 	struct parsed p = { .cli = { .socket = CLI_CONTROL_SOCKET, .index = 1 } };
 	int c;
 
+	if (argc > 1 && (!strcmp(argv[1], "guests") || !strcmp(argv[1], "migrate")))
+		return (int)become_hyper(argv);
 	json_object_seed(0);
 	while ((c = getopt_long(argc, argv, "g:jhVwnl:", long_options, NULL)) != -1) {
 		if (!take_option(c, &p)) {
@@ -255,6 +253,6 @@ int main(int argc, char **argv)
 			return CLI_USAGE;
 		}
 	}
-	look_at_terminal(&p.cli.view);
+	view_look_at_terminal(&p.cli.view);
 	return (int)dispatch(&p, argv + optind, argc - optind);
 }

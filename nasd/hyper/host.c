@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include "hyper.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <string.h>
+
+#include <libvirt/virterror.h>
+
+enum { KEEPALIVE_S = 5, KEEPALIVE_COUNT = 6 };
+
+static void no_message(void *data, virErrorPtr e)
+{
+	(void)data;
+	(void)e;
+}
+
+static void *run_events(void *arg)
+{
+	for (;;)
+		if (virEventRunDefaultImpl() < 0)
+			return arg;
+}
+
+int hyper_begin(struct err *err)
+{
+	pthread_t thread;
+	int r;
+
+	virSetErrorFunc(NULL, no_message);
+	if (virInitialize() < 0 || virEventRegisterDefaultImpl() < 0)
+		return host_error(err, "libvirt", "cannot be used");
+	r = pthread_create(&thread, NULL, run_events, NULL);
+	if (r)
+		return err_set(err, ERR_SYSTEM, r, "libvirt", "no thread for its events");
+	pthread_detach(thread);
+	return 0;
+}
+
+int host_error(struct err *err, const char *where, const char *what)
+{
+	virErrorPtr e = virGetLastError();
+
+	err_set(err, ERR_PEER, EIO, where, "%s: %.240s", what, e && e->message ? e->message : "libvirt does not say why");
+	return -EIO;
+}
+
+int host_open(struct host *h, const struct conf_hypervisor *conf)
+{
+	memset(h, 0, sizeof(*h));
+	h->conf = conf;
+	h->conn = virConnectOpen(conf->uri);
+	if (!h->conn) {
+		host_error(&h->err, conf->name, "libvirt cannot be reached");
+		err_remedy(&h->err, "on this node: virsh -c %.150s version", conf->uri);
+		return -EIO;
+	}
+	if (virConnectSetKeepAlive(h->conn, KEEPALIVE_S, KEEPALIVE_COUNT) < 0) {
+		host_error(&h->err, conf->name, "the connection cannot be kept alive");
+		err_remedy(&h->err, "use a libvirtd of version 1.0 or newer");
+		return -EIO;
+	}
+	return 0;
+}
+
+void host_close(struct host *h)
+{
+	if (h->conn)
+		virConnectClose(h->conn);
+	h->conn = NULL;
+}

@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Guests and hypervisors, for `nasctl guests` and `nasctl migrate`.
+ *
+ * A program of its own (nasd-hyper), which nasctl becomes: nasd never waits for
+ * libvirt, and a NAS node without libvirt loses these two commands only.
+ *
+ *   main.c       options
+ *   host.c       connections to hypervisors
+ *   guest.c      the guests whose disks lie on an export
+ *   preflight.c  may this guest move there?
+ *   nas.c        the other half of a move with --with-nas, asked of nasd
+ *   migrate.c    the move
+ *
+ * The two halves need no common commitment: the storage has the same address on
+ * either NAS, and is mounted on both hypervisors, so that each of the four ways in
+ * which a move can end (the guest here or there, the storage here or there) is
+ * whole. Each half is atomic by itself: the guest's by libvirt (peer to peer: the
+ * source's libvirtd drives it), the storage's by nasd. This program may die at any
+ * moment: nasd calls off what is held when its requester hangs up, and libvirtd
+ * finishes or gives up what it began.
+ *
+ * Only the freezes are laid over each other: nasd holds its move before the freeze,
+ * and is told to go when the source's QEMU has stopped the guest.
+ *
+ *   the guest's move        the storage's   what is done             they end
+ *   not begun               refused         nothing                  here, here
+ *   fails or is cancelled   held            hang up                  here, here
+ *   (this program dies)     held            nasd calls it off        there or here, here
+ *   running                 called off      cancel the guest's       here, here
+ *   stopped: go             freezes         wait for both            there, there
+ *   stopped: go, fails      freezes         wait for the storage's   here, there
+ *   stopped: go             rolled back     wait for the guest's     there, here
+ */
+#ifndef NASD_HYPER_H
+#define NASD_HYPER_H
+
+#include <libvirt/libvirt.h>
+
+#include "cli.h"
+#include "conf.h"
+#include "err.h"
+
+enum { GUEST_NAME_MAX = 128, GUEST_DISKS_MAX = 16, GUEST_NICS_MAX = 16 };
+
+struct hyper_options {
+	struct cli cli;
+	const char *config;      /* nasd.conf */
+	const char *guest, *to;  /* migrate */
+	const char *with_nas;    /* NULL: the storage stays */
+	unsigned bandwidth;      /* MiB/s; 0: not limited */
+	unsigned downtime_ms;    /* 0: QEMU's own limit */
+	unsigned force_after_s;  /* then the guest is stopped so that it converges; 0: never */
+	unsigned timeout_s;      /* then the move is given up */
+	bool auto_converge;
+};
+
+/* ---- host.c */
+struct host {
+	const struct conf_hypervisor *conf;
+	virConnectPtr conn;      /* NULL: not connected */
+	struct err err;          /* why not */
+};
+
+/* Once, before any connection: no messages on standard error; events run in a thread. */
+int hyper_begin(struct err *err);
+/* 0, or a negative errno with h->err filled. host_close is due either way. */
+int host_open(struct host *h, const struct conf_hypervisor *conf);
+void host_close(struct host *h);
+/* libvirt's last error of this thread as ours. Returns -EIO. */
+int host_error(struct err *err, const char *where, const char *what);
+
+/* ---- guest.c */
+struct guest_disk {
+	char target[16];         /* "vda" */
+	char path[256];          /* of a file; else empty */
+	char cache[16];          /* as configured; empty: libvirt's default */
+	const struct conf_group *group; /* NULL: not on an export */
+	const struct conf_export *export;
+};
+
+struct guest_nic {
+	char network[64], bridge[64]; /* one of them, or neither */
+};
+
+struct guest {
+	char name[GUEST_NAME_MAX];
+	char uuid[VIR_UUID_STRING_BUFLEN];
+	int state;               /* VIR_DOMAIN_... */
+	bool persistent;
+	unsigned long memory_kib;
+	char cpu_mode[24], type[16]; /* "custom", "kvm" */
+	struct guest_disk disks[GUEST_DISKS_MAX];
+	size_t n_disks;
+	struct guest_nic nics[GUEST_NICS_MAX];
+	size_t n_nics;
+	size_t more;             /* disks and interfaces beyond that room */
+	const struct conf_group *group; /* of the first disk on an export; NULL: none is */
+};
+
+const char *guest_state_name(int state);
+int guest_read(struct guest *g, virDomainPtr dom, const struct host *h, const struct conf *c, struct err *err);
+/* The <cpu> of a domain, and text made fit for XML. The caller frees them; NULL: none. */
+char *guest_cpu_xml(virDomainPtr dom);
+char *guest_xml_text(const char *text);
+enum cli_exit hyper_guests(const struct hyper_options *o, const struct conf *c);
+
+/* ---- preflight.c: findings as nasd's own: {"check","node","ok","message","remedy"} */
+struct move {
+	const struct hyper_options *o;
+	const struct conf *c;
+	struct host from, to;
+	virDomainPtr dom;
+	struct guest g;
+};
+
+/* A new array. *ready: all hold. */
+json_t *preflight(const struct move *m, bool *ready);
+
+/* ---- nas.c */
+struct nas;
+
+enum nas_state { NAS_BEGUN, NAS_HELD, NAS_GONE_ON, NAS_ENDED };
+
+/* The storage's half begins; it is held for hold_s at most. NULL: no memory, no thread. */
+struct nas *nas_begin(const struct hyper_options *o, const char *group, unsigned hold_s);
+enum nas_state nas_look(struct nas *n);
+/* Until it is held or has ended. */
+enum nas_state nas_wait_held(struct nas *n);
+/* The freeze may begin. From any thread; once. False: it could not be told so. */
+bool nas_go(struct nas *n);
+/* Hangs up: what is held is called off. */
+void nas_leave(struct nas *n);
+/* Waits for the end. *result (NULL allowed): the history entry or the error, owned by n. */
+enum cli_exit nas_end(struct nas *n, const json_t **result);
+void nas_free(struct nas *n);
+
+/* ---- migrate.c */
+enum cli_exit hyper_migrate(const struct hyper_options *o, const struct conf *c);
+
+#endif
