@@ -131,7 +131,9 @@ static void say_progress(const struct run *r)
 	if (r->m->o->cli.json)
 		return;
 	s = job_stats(r->dom, 0);
-	if (json_object_get(s, "memory_total"))
+	if (!js_int(s, "memory_total"))
+		printf("%10s  %s prepares\n", view_duration(monotonic_us() - r->began, took), r->m->to.conf->name);
+	else
 		printf("%10s  memory: pass %lld, %s of %s left, %lld pages/s dirtied\n",
 		       view_duration(monotonic_us() - r->began, took), (long long)js_int(s, "iteration"),
 		       view_bytes(js_int(s, "memory_remaining"), left), view_bytes(js_int(s, "memory_total"), total),
