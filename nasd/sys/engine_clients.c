@@ -54,10 +54,26 @@ static int add_connections(struct egroup *g, struct client_set *set, struct err 
 	return ret;
 }
 
+/* A fault at this point of CLIENTS, whose answer then is that fault. */
+static bool injected(struct egroup *g, bool after, struct err *err)
+{
+	enum inject_what what = egroup_inject(g, STEP_CLIENTS, after);
+
+	if (what != INJECT_FAIL && what != INJECT_UNKNOWN)
+		return false;
+	err_set(err, ERR_SYSTEM, EIO, "clients", "injected failure");
+	return true;
+}
+
 static void scan_fn(void *arg)
 {
 	struct scan_job *j = arg;
 
+	/* here, for a stall must not hold up the loop: the watchdog would end it */
+	if (j->freeze && injected(j->g, false, &j->err)) {
+		j->ret = -EIO;
+		return;
+	}
 	j->ret = clients_watch_scan(j->g->watch, &j->set, &j->err);
 	if (j->ret == 0)
 		j->ret = add_connections(j->g, &j->set, &j->err);
@@ -237,23 +253,8 @@ static void scan(struct egroup *g)
 		free(j);
 }
 
-/* A fault at this point of CLIENTS, whose answer then is that fault. */
-static bool injected(struct egroup *g, bool after)
-{
-	enum inject_what what = egroup_inject(g, STEP_CLIENTS, after);
-	struct err e;
-
-	if (what != INJECT_FAIL && what != INJECT_UNKNOWN)
-		return false;
-	err_set(&e, ERR_SYSTEM, EIO, "clients", "injected failure");
-	synced(g, false, &e);
-	return true;
-}
-
 void egroup_clients_sync(struct egroup *g)
 {
-	if (injected(g, false))
-		return;
 	g->sync_wanted = true;
 	g->sync_seq = 0;
 	scan(g);
@@ -279,11 +280,14 @@ int egroup_clients_tell(struct egroup *g, const char *record, uint64_t *seq)
 
 void egroup_clients_ack(struct egroup *g, uint64_t seq)
 {
+	struct err e;
+	bool bad;
+
 	egroup_records_acked(g, seq);
 	if (!g->sync_wanted || !g->sync_seq || seq < g->sync_seq)
 		return;
-	if (!injected(g, true))
-		synced(g, true, NULL);
+	bad = injected(g, true, &e);
+	synced(g, !bad, bad ? &e : NULL);
 }
 
 void egroup_clients_peer_up(struct egroup *g)
