@@ -157,7 +157,8 @@ help:
 	@echo 'make deb        Debian packages, into build/deb'
 	@echo 'make clean'
 
-# ---- install: what a NAS node needs
+# ---- install: what a NAS node needs. Pacemaker looks for resource agents in one place.
+ocfdir ?= /usr/lib/ocf/resource.d
 DIRS = sbin bin share/man/man5 share/man/man8 share/bash-completion/completions share/doc/nasd lib/systemd/system
 # The ganesha module goes along where it was built (make fsal).
 .PHONY: install
@@ -179,6 +180,11 @@ install: all
 	install -m 644 configs/nasd.conf.example README.md $(DESTDIR)$(prefix)/share/doc/nasd/
 	install -m 644 configs/drbd/r0.res $(DESTDIR)$(prefix)/share/doc/nasd/drbd-r0.res
 	install -m 644 configs/ganesha/README $(DESTDIR)$(prefix)/share/doc/nasd/ganesha.README
+	install -d $(DESTDIR)$(ocfdir)/nasd $(DESTDIR)/usr/sbin $(DESTDIR)$(prefix)/share/man/man7
+	install -m 755 configs/ocf/nasd $(DESTDIR)$(ocfdir)/nasd/nasd
+	install -m 755 configs/fence/fence_nasd_pacemaker $(DESTDIR)/usr/sbin/fence_nasd_pacemaker
+	install -m 644 configs/man/*.7 $(DESTDIR)$(prefix)/share/man/man7/
+	install -m 644 configs/pacemaker/nasd.crm $(DESTDIR)$(prefix)/share/doc/nasd/pacemaker.crm
 
 # ---- Debian packages, into build/deb
 .PHONY: deb

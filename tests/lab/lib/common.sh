@@ -28,7 +28,8 @@ usage() {
 	  delay NODE NET MS [LOSS%]   of what the node sends; 0 takes it away
 	  service NODE NAME VERB      VERB: stop, start, restart or kill;
 	  service NODE list
-	  trigger manual|heartbeat    whether nasd takes over by itself; at "up": $LAB_TRIGGER
+	  trigger manual|heartbeat|pacemaker   who says that a node takes over; at "up": $LAB_TRIGGER
+	  pacemaker up|down           corosync and Pacemaker on nas1 and nas2, as nasd's trigger
 	  libvirt up|down [VNODE...]  libvirtd on the hypervisors
 	  log NODE [FILE]             console log, or a file under its /var/log
 	  put NODE FILE PATH | get NODE PATH FILE

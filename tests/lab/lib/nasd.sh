@@ -30,20 +30,22 @@ nasd_boot_conf() {
 	if nasd_present && [ -e "$LAB_STATE/node/fs.made" ]; then
 		nasd_services | sed 's/^/service /'
 	fi
+	[ "$(nasd_trigger)" != pacemaker ] || pacemaker_services | sed 's/^/service /'
 }
 
 nasd_files() { # ROOT
 	[ ! -e "$here/etc/nasd.conf" ] ||
-		sed "s/^\ttrigger = .*/\ttrigger = $(nasd_trigger)/" "$here/etc/nasd.conf" >"$1/etc/nasd/nasd.conf"
+		sed "s/^\ttrigger = .*/\ttrigger = $(nasd_trigger)/" "$here/etc/nasd.conf" |
+		if [ "$(nasd_trigger)" = pacemaker ]; then sed '/^fence /,/^}/d'; else cat; fi >"$1/etc/nasd/nasd.conf"
 	mkdir -p "$1/usr/sbin"
 	install -m 755 "$here/tools/fence_lab" "$1/usr/sbin/"
 }
 
-# trigger manual|heartbeat: who takes over, nasd itself or nobody. DRBD's fencing
+# trigger manual|heartbeat|pacemaker: who takes over: nobody, nasd itself, or Pacemaker. DRBD's fencing
 # goes with it. Both nodes' nasd are started again.
 lab_trigger() {
 	local n d
-	case $1 in manual | heartbeat) ;; *) die "usage: lab trigger manual|heartbeat" 2 ;; esac
+	case $1 in manual | heartbeat | pacemaker) ;; *) die "usage: lab trigger manual|heartbeat|pacemaker" 2 ;; esac
 	need_lab
 	[ ! -e "$LAB_STATE/plain" ] || die "this lab runs without nasd"
 	[ "$1" != "$(nasd_trigger)" ] || return 0

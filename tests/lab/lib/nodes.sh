@@ -68,7 +68,7 @@ drbd_conf() {
 	# A resync is not held back for the sake of the writers.
 	echo '    disk {'
 	echo '        c-plan-ahead 0; c-min-rate 0; resync-rate 400M;'
-	if [ "$(nasd_trigger)" = heartbeat ]; then
+	if [ "$(nasd_trigger)" != manual ] && [ -n "$(nasd_trigger)" ]; then
 		echo '        fencing resource-and-stonith;'
 		handlers='    handlers { fence-peer "/usr/sbin/nasd-fence-peer"; }'
 	fi

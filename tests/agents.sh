@@ -1,0 +1,185 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The OCF agent and Pacemaker's fence agent, with programs in the place of nasctl's and
+# Pacemaker's own that say what a case has them say, and write down what they are asked.
+# usage: agents.sh
+set -u
+here=$(dirname "$(readlink -f "$0")")
+tmp=$(mktemp -d)
+trap 'rm -rf "$tmp"' EXIT
+mkdir "$tmp/bin" "$tmp/rsc"
+passed=0 failed=0
+
+is() { # WHAT SEEN WANTED
+	if [ "$2" = "$3" ]; then
+		passed=$((passed + 1))
+	else
+		failed=$((failed + 1))
+		printf 'FAIL  %s\n      seen: %s, wanted: %s\n' "$1" "$2" "$3"
+	fi
+}
+
+# The agents' PATH is their own: the copies that are tested look here first.
+for agent in ocf/nasd fence/fence_nasd_pacemaker; do
+	sed "s,^PATH=,PATH=$tmp/bin:," "$here/../configs/$agent" >"$tmp/${agent#*/}"
+done
+
+stub() { # NAME: what it does comes on standard input; what it is asked goes to asked
+	{ printf '#!/bin/sh\necho "%s $*" >>%s\n' "$1" "$tmp/asked"; cat; } >"$tmp/bin/$1"
+	chmod +x "$tmp/bin/$1"
+}
+
+# status STATE DISK [DETAIL]: nas1's nasd, asked for its status.
+status() {
+	jq -n --arg state "$1" --arg disk "$2" --arg detail "${3:-}" '{node: "nas1", peer: {node: "nas2"}, groups: [
+		{name: "vmstore", state: $state, detail: $detail, owner: "nas1", split_brain: false, local: {
+			drbd_known: true, drbd_disk: $disk, server: "warm", journal_ok: true,
+			device_mounted_elsewhere: false, mount_dir_busy: false, addresses: [{link_up: true}]}}]}' \
+		>"$tmp/status"
+}
+
+# What nasctl does besides saying its status: exit status $tmp/exit.
+stub nasctl <<-END
+	case "\$*" in
+	*status) [ -e $tmp/status ] && exec cat $tmp/status; exit 5 ;;
+	*) echo "nasctl says no"; exit \$(cat $tmp/exit) ;;
+	esac
+END
+stub crm_attribute </dev/null
+stub uname <<<'echo nas1'
+
+agent() { # ACTION: status in $rc, what was asked besides for the status in $asked
+	: >"$tmp/asked"
+	HA_RSCTMP=$tmp/rsc OCF_RESOURCE_INSTANCE=vmstore:0 OCF_RESKEY_group=vmstore OCF_RESKEY_patience=1 \
+		OCF_RESKEY_CRM_meta_notify_promote_uname="${next:-}" sh "$tmp/nasd" "$1" 2>"$tmp/said" >"$tmp/out"
+	rc=$?
+	asked=$(grep -v 'status$' "$tmp/asked" | sed 's/ --socket [^ ]*//; s/ --group [^ ]*//' | grep -v '^uname' | paste -sd';')
+}
+
+echo 0 >"$tmp/exit"
+agent meta-data
+is "meta-data" $rc 0
+cp /usr/share/resource-agents/ra-api-1.dtd "$tmp" 2>/dev/null && command -v xmllint >/dev/null &&
+	is "meta-data is valid" "$(xmllint --noout --valid --path "$tmp" "$tmp/out" 2>&1)" ""
+agent unheard-of
+is "an action that is none" $rc 3
+OCF_RESKEY_patience=x sh "$tmp/nasd" validate-all 2>/dev/null
+is "validate-all of nonsense" $? 6
+agent monitor
+is "monitor, no nasd, not started" $rc 7
+agent stop
+is "stop, no nasd, not started" $rc 0
+agent start
+is "start without a nasd" $rc 1
+
+status standby UpToDate
+agent monitor
+is "monitor, standing by, not started" "$rc $asked" "7 "
+agent start
+is "start" "$rc $asked" "0 crm_attribute --promotion --lifetime reboot --update 500"
+agent monitor
+is "monitor, standing by; a score is told once" "$rc $asked" "0 "
+status standby Outdated
+agent monitor
+is "no score with an old copy" "$rc $asked" "0 crm_attribute --promotion --lifetime reboot --delete"
+status active UpToDate
+agent monitor
+is "monitor, active" "$rc $asked" "8 crm_attribute --promotion --lifetime reboot --update 1000"
+status activating UpToDate "trying again after: export: no"
+agent monitor
+is "monitor, cannot get it up" "${rc}" 9
+rm "$tmp/status"
+agent monitor
+is "monitor, started, no nasd" $rc 1
+agent stop
+is "stop, started, no nasd: nothing is claimed" $rc 1
+
+status standby UpToDate
+agent promote
+is "promote asks as Pacemaker" "$rc ${asked%%;*}" "0 nasctl takeover nas1 --by pacemaker"
+echo 3 >"$tmp/exit"
+agent promote
+is "promote refused" $rc 1
+is "... and why" "$(cat "$tmp/said")" "nasd (vmstore): nasctl says no"
+status active UpToDate
+agent promote
+is "promote, active" "$rc $asked" "0 "
+
+echo 0 >"$tmp/exit"
+next=nas2 agent demote
+is "demote with a target moves" "$rc $asked" "0 nasctl switchover nas2"
+next='nas1 ' agent demote
+is "demote with no other target releases" "$rc $asked" "0 nasctl release nas1"
+agent demote
+is "demote without a target" "$rc $asked" "0 nasctl release nas1"
+echo 4 >"$tmp/exit"
+next=nas2 agent demote
+is "demote that is rolled back" "$rc $asked" "1 nasctl switchover nas2;nasctl release nas1"
+status standby UpToDate
+agent demote
+is "demote, standing by" "$rc $asked" "0 "
+status active UpToDate
+agent stop
+is "stop that is refused" "$rc $asked" "1 nasctl release nas1"
+echo 0 >"$tmp/exit"
+agent stop
+is "stop" "$rc $asked" "0 nasctl release nas1;crm_attribute --promotion --lifetime reboot --delete"
+agent notify
+is "notify" "$rc $asked" "0 "
+
+# ---- the fence agent
+
+# Says when Pacemaker fenced last, and fences with exit status $tmp/exit.
+stub stonith_admin <<-END
+	case "\$*" in
+	--history*) cat $tmp/history ;;
+	--list*) [ -e $tmp/devices ] ;;
+	*) exit \$(cat $tmp/exit) ;;
+	esac
+END
+stub crm_attribute <<<'echo off'
+
+fence() { # LINE...: status in $rc, whether Pacemaker was told to fence in $asked
+	: >"$tmp/asked"
+	printf '%s\n' "$@" | sh "$tmp/fence_nasd_pacemaker" >"$tmp/out" 2>"$tmp/said"
+	rc=$?
+	asked=$(grep -E 'stonith_admin --(fence|reboot)' "$tmp/asked")
+}
+
+told="stonith_admin --fence nas1 --timeout 60"
+now=$(date +%s)
+echo $((now - 10)) >"$tmp/history"
+fence action=off nodename=nas1 since=$((now - 20)).5
+is "fenced since: not again" "$rc $asked" "0 "
+fence action=off nodename=nas1 since=$((now - 10)).0
+is "fenced in the very second: again" "$rc $asked" "0 $told"
+fence action=off nodename=nas1 since=$((now - 5)).0
+is "fenced before the last sign of life: again" "$rc $asked" "0 $told"
+fence action=off nodename=nas1
+is "fenced, and no last sign of life is known: again" "$rc $asked" "0 $told"
+echo $((now + 1000)) >"$tmp/history"
+fence action=off nodename=nas1 since=$((now - 20)).0
+is "fenced in the future: again" "$rc $asked" "0 $told"
+: >"$tmp/history"
+fence action=off nodename=nas1 since=$((now - 20)).0
+is "never fenced" "$rc $asked" "0 $told"
+echo 1 >"$tmp/exit"
+fence action=off nodename=nas1 since=$((now - 20)).0
+is "Pacemaker cannot fence" "$rc $asked" "1 $told"
+fence action=status nodename=nas1
+is "status without a device" $rc 1
+: >"$tmp/devices"
+fence action=status nodename=nas1
+is "status in peace" "$rc $(cat "$tmp/out")" "0 Status: ON"
+echo $((now - 10)) >"$tmp/history"
+fence action=status nodename=nas1 since=$((now - 20)).0
+is "status after it was fenced" "$rc $(cat "$tmp/out")" "2 Status: OFF"
+fence action=off "nodename=nas1; reboot"
+is "a name that is none" $rc 1
+fence action=off nodename=nas1 since=yesterday
+is "a time that is none" $rc 1
+fence action=metadata
+is "metadata names the action off" "$rc $(grep -c 'action name="off"' "$tmp/out")" "0 1"
+
+echo "agents: $passed held, $failed did not"
+[ "$failed" = 0 ]

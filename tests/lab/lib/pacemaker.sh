@@ -1,0 +1,126 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# corosync and Pacemaker in nas1 and nas2. No systemd: each daemon is a service of the
+# node's supervisor, so that one that dies is started again, as systemd would.
+# shellcheck disable=SC2154
+
+pacemaker_services() {
+	cat <<-'END'
+	corosync /var/log/nasd/corosync.log /usr/sbin/corosync -f
+	pacemaker /var/log/nasd/pacemaker.out /lab/pacemaker
+	END
+}
+
+# Both networks, and two nodes of which one may go on alone once it has fenced the other.
+# The token is Debian's 3 s shortened: the lab's nodes share a machine, and a standstill of
+# half a second is seen there.
+corosync_conf() {
+	local n
+	cat <<-END
+	totem {
+	    version: 2
+	    cluster_name: lab
+	    transport: knet
+	    crypto_cipher: none
+	    crypto_hash: none
+	    token: 1500
+	}
+	quorum {
+	    provider: corosync_votequorum
+	    two_node: 1
+	    wait_for_all: 0
+	}
+	logging {
+	    to_stderr: yes
+	    to_syslog: no
+	    to_logfile: no
+	    timestamp: hires
+	}
+	nodelist {
+	END
+	for n in $NAS_NODES; do
+		echo "    node {"
+		echo "        name: $n"
+		echo "        nodeid: $(($(node_nr "$n") - 10))"
+		echo "        ring0_addr: 10.77.2.$(node_nr "$n")"
+		echo "        ring1_addr: 10.77.1.$(node_nr "$n")"
+		echo "    }"
+	done
+	echo "}"
+}
+
+# What is nowhere but in memory has to be there first. A corosync that is not up yet is
+# waited for: pacemakerd would end.
+pacemaker_start() {
+	cat <<-'END'
+	#!/bin/sh
+	# Made by tests/lab/lab.
+	mountpoint -q /dev/shm || { mkdir -p /dev/shm && mount -t tmpfs tmpfs /dev/shm; }
+	until corosync-cfgtool -s >/dev/null 2>&1; do sleep 0.2; done
+	export PCMK_logfile=/var/log/nasd/pacemaker.log PCMK_logpriority=info PCMK_node_start_state=default
+	exec /usr/sbin/pacemakerd -f
+	END
+}
+
+pacemaker_files() { # NODE
+	local d=$LAB_STATE/node/$1
+	mkdir -p "$d/root/etc/corosync"
+	corosync_conf >"$d/root/etc/corosync/corosync.conf"
+	pacemaker_start >"$d/pacemaker"
+	chmod +x "$d/pacemaker"
+}
+
+pacemaker_ready() {
+	local n up
+	up=$(in_node nas1 crm_mon -1 --output-as=xml 2>/dev/null) || return 1
+	for n in $NAS_NODES; do
+		grep -qE "<node name=\"$n\" .*online=\"true\"" <<<"$up" || return 1
+	done
+	grep -q 'role="Promoted"' <<<"$up" && grep -qE 'role="(Unpromoted|Slave)"' <<<"$up"
+}
+
+pacemaker_add() { # NODE
+	local have
+	have=$(in_node "$1" /lab/bin/labnode service list)
+	# shellcheck disable=SC2086 # words
+	pacemaker_services | while read -r name rest; do
+		grep -q "^$name " <<<"$have" || in_node "$1" /lab/bin/labnode service add "$name" $rest || exit
+	done || die "the services of $1 were not added"
+}
+
+# pacemaker up: the trigger is Pacemaker, its configuration that of configs/pacemaker, the
+# stonith device the lab's power switch.
+lab_pacemaker() { # up|down
+	local n
+	case $1 in up | down) ;; *) die "usage: lab pacemaker up|down" 2 ;; esac
+	need_lab
+	[ ! -e "$LAB_STATE/plain" ] || die "this lab runs without nasd"
+	if [ "$1" = down ]; then
+		for n in $NAS_NODES; do
+			in_node "$n" crm_attribute --type crm_config --name maintenance-mode --update true || true
+			in_node "$n" /lab/bin/labnode service stop pacemaker
+			in_node "$n" /lab/bin/labnode service stop corosync
+		done
+		lab_trigger heartbeat
+		return
+	fi
+	for n in $NAS_NODES; do
+		pacemaker_files "$n"
+		lab_put "$n" "$LAB_STATE/node/$n/root/etc/corosync/corosync.conf" /etc/corosync/corosync.conf
+	done
+	lab_trigger pacemaker
+	for n in $NAS_NODES; do
+		boot_conf "$n" >"$LAB_STATE/node/$n/boot.conf"
+		pacemaker_add "$n"
+	done
+	for n in $NAS_NODES; do
+		wait_for 40 "Pacemaker on $n has a cluster of two (lab log $n nasd/pacemaker.log)" \
+			eval "in_node $n crm_node -p | grep -q 'nas1.*nas2\|nas2.*nas1'"
+	done
+	sed 's/stonith:fence_ipmilan/stonith:fence_lab/; s/params ip=[^ ]* username=[^ ]* password=[^ ]* lanplus=1/params plug=@/' \
+		"$here/../../configs/pacemaker/nasd.crm" |
+		sed '/primitive fence-nas1/,/^$/s/plug=@/plug=nas1/; /primitive fence-nas2/,/^$/s/plug=@/plug=nas2/' \
+			>"$LAB_STATE/node/nas1/nasd.crm"
+	in_node nas1 crm configure load replace /lab/nasd.crm || die "configs/pacemaker/nasd.crm was not loaded"
+	wait_for 60 "Pacemaker has promoted one node, and the other stands by (crm_mon -1)" pacemaker_ready
+}
