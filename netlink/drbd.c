@@ -82,8 +82,18 @@ static void on_family(struct nlmsghdr *nlh, void *arg)
 	f->version = nla_get_u32(tb[CTRL_ATTR_VERSION]);
 }
 
-/* Which API does the kernel speak? -ENODEV: no DRBD. */
-static int find_family(struct nl_sock *sock, struct family *f, const char *where, struct err *e)
+/* A family's number stays while its module does, which is not unloaded and loaded again
+ * between the two halves of one change of role: so what was heard just now holds. */
+enum { FAMILY_HOLDS_MS = 1000 };
+
+struct heard {
+	struct family family; /* id 0: none */
+	int64_t at_ms;
+};
+
+static _Thread_local struct heard heard;
+
+static int ask_family(struct nl_sock *sock, struct family *f, const char *where, struct err *e)
 {
 	AUTO_NL_MSG struct nl_msg *msg = nlmsg_alloc_simple(GENL_ID_CTRL, 0);
 	struct genlmsghdr genl = { .cmd = CTRL_CMD_GETFAMILY, .version = 1 };
@@ -102,6 +112,21 @@ static int find_family(struct nl_sock *sock, struct family *f, const char *where
 	err_set(e, ERR_REFUSED, ENODEV, where, "DRBD is not loaded");
 	err_remedy(e, "modprobe drbd, then drbdadm up");
 	return -ENODEV;
+}
+
+/* Which API does the kernel speak? -ENODEV: no DRBD. */
+static int find_family(struct nl_sock *sock, struct family *f, const char *where, struct err *e)
+{
+	int64_t now = net_now_ms();
+	int ret;
+
+	*f = heard.family;
+	if (heard.family.id && now - heard.at_ms < FAMILY_HOLDS_MS)
+		return 0;
+	ret = ask_family(sock, f, where, e);
+	heard.family = *f;
+	heard.at_ms = now;
+	return ret;
 }
 
 /* The bitmap has a UUID from the first write without the peer to the end of the
@@ -307,6 +332,7 @@ struct change {
 	unsigned minor;
 	enum verb verb;
 	unsigned timeout_ms;
+	struct heard heard; /* by the thread that wants it */
 };
 
 static int change_8(struct nl_sock *sock, const struct family *f, const struct change *c,
@@ -355,6 +381,7 @@ static int change_thread(const void *arg, struct err *e)
 	struct family f;
 	int ret;
 
+	heard = c->heard;
 	change_where(c, where, sizeof(where));
 	AUTO_NL_SOCK struct nl_sock *sock = net_sock_open(NETLINK_GENERIC, where, e);
 	if (!sock)
@@ -381,21 +408,21 @@ static int change(const struct change *c, struct err *e)
 
 int drbd_primary(unsigned minor, bool force, unsigned timeout_ms, struct err *e)
 {
-	const struct change c = { minor, force ? VERB_PRIMARY_FORCE : VERB_PRIMARY, timeout_ms };
+	const struct change c = { minor, force ? VERB_PRIMARY_FORCE : VERB_PRIMARY, timeout_ms, heard };
 
 	return change(&c, e);
 }
 
 int drbd_secondary(unsigned minor, unsigned timeout_ms, struct err *e)
 {
-	const struct change c = { minor, VERB_SECONDARY, timeout_ms };
+	const struct change c = { minor, VERB_SECONDARY, timeout_ms, heard };
 
 	return change(&c, e);
 }
 
 int drbd_outdate(unsigned minor, unsigned timeout_ms, struct err *e)
 {
-	const struct change c = { minor, VERB_OUTDATE, timeout_ms };
+	const struct change c = { minor, VERB_OUTDATE, timeout_ms, heard };
 	struct drbd_status st;
 	char where[ERR_WHERE_MAX];
 	int ret = change(&c, e), seen;
@@ -422,7 +449,7 @@ int drbd_outdate(unsigned minor, unsigned timeout_ms, struct err *e)
 
 int drbd_resume_io(unsigned minor, unsigned timeout_ms, struct err *e)
 {
-	const struct change c = { minor, VERB_RESUME_IO, timeout_ms };
+	const struct change c = { minor, VERB_RESUME_IO, timeout_ms, heard };
 
 	return change(&c, e);
 }

@@ -88,10 +88,12 @@ static void name_holders(const struct conf_drbd *d, struct err *e)
 static enum outcome change_role(const struct conf_drbd *d, enum drbd_role role, unsigned timeout_ms,
 				char *detail, size_t size, struct err *e)
 {
+	int64_t began = monotonic_us(), asked, waited;
 	struct drbd_status st;
 	unsigned tries;
 	int r = drbd_query(d->minor, &st, e);
 
+	asked = waited = monotonic_us();
 	if (r == 0 && st.role == role) {
 		snprintf(detail, size, "already %s", drbd_role_name(role));
 		return OUTCOME_DONE;
@@ -102,12 +104,15 @@ static enum outcome change_role(const struct conf_drbd *d, enum drbd_role role, 
 	}
 	if (r < 0)
 		return OUTCOME_FAILED; /* nothing was asked of it */
-	if (role == DRBD_PRIMARY)
+	if (role == DRBD_PRIMARY) {
 		await_peer_demotion(d, &st);
+		waited = monotonic_us();
+	}
 	r = set_role_patiently(d, role, timeout_ms, &tries, e);
 	if (r == 0) {
-		snprintf(detail, size, "%s is %s%s", d->resource, drbd_role_name(role),
-			 tries > 1 ? ", after being busy for a moment" : "");
+		snprintf(detail, size, "%s is %s%s; asked %.1f, peer %.1f, change %.1f ms", d->resource,
+			 drbd_role_name(role), tries > 1 ? ", after being busy for a moment" : "",
+			 (double)(asked - began) / 1e3, (double)(waited - asked) / 1e3, (double)(monotonic_us() - waited) / 1e3);
 		return OUTCOME_DONE;
 	}
 	if (!e || e->cls != ERR_REFUSED)

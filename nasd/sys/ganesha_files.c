@@ -145,8 +145,10 @@ void ganesha_write_blkid(const struct ganesha *g)
 
 	if (stat(g->group->drbd.device, &st) < 0 || !S_ISBLK(st.st_mode))
 		return;
+	/* a second ago: the server's clock may be behind by a part of one, and libblkid
+	 * reads the device anew when this is in its future, or two seconds old */
 	n = snprintf(text, sizeof(text), "<device DEVNO=\"0x%04llx\" TIME=\"%lld.0\" UUID=\"%s\" TYPE=\"%s\">%s</device>\n",
-		     (unsigned long long)st.st_rdev, (long long)time(NULL), g->group->fs.uuid, g->group->fs.type,
+		     (unsigned long long)st.st_rdev, (long long)time(NULL) - 1, g->group->fs.uuid, g->group->fs.type,
 		     g->group->drbd.device);
 	write_run_file(g, "blkid.tab", text, (size_t)n, NULL);
 }

@@ -6,7 +6,7 @@
 # clients send in the first four moves is captured: SEQUENCE on the sessions they
 # have, and nothing that a client says to a server that does not know it.
 #
-# usage: migrate.sh [N]   (default 20)
+# usage: migrate.sh [N]   (default 20; for figures, LAB_ALONE=1)
 # shellcheck source=tests/lab/t/functions.sh
 . "$(dirname "$(readlink -f "$0")")/functions.sh"
 # shellcheck source=tests/lab/t/moves.sh
@@ -58,6 +58,13 @@ not_moved() {
 	done | sort -n
 }
 
+# From the request that takes the service away from a node to the end of the one that
+# brings it back, seconds.
+there_and_back() {
+	awk 'NR > 1 { printf "%.1f\n", ($2 - began) / 1e6 } { began = $1 }' "$t_tmp/moves" >"$t_tmp/back"
+	note "there and back again: $(wc -l <"$t_tmp/back") times, $(awk '$1 <= 10' "$t_tmp/back" | wc -l) of them within 10 s, $(percentiles "each" s <"$t_tmp/back")"
+}
+
 figures() {
 	local w
 	for w in guest client meta; do
@@ -68,6 +75,7 @@ figures() {
 	done
 	note "$(history_of nas1 | jq -r '.[] | .freeze_us / 1000 | floor' | percentiles "nasd's own freeze" ms)"
 	table_of_steps switchover
+	there_and_back
 	note "figures of the guest: $(percentiles "gap" ms <"$t_tmp/gaps.guest")"
 }
 
