@@ -46,13 +46,16 @@ sd() { on $node nsenter -t "$sd_pid" -m -p "$@"; }
 sd_is_up() {
 	sd_pid=$(on $node pgrep -x systemd | head -n 1) && [ "$(sd systemctl is-active lab.target)" = active ]
 }
-# In the lab no network-online.target; the node's second watchdog.
+# In the lab no network-online.target; the node's second watchdog. The host may have a
+# policy that its packages start nothing.
 sd_begin() {
 	on $node sh -e -c '
-		mkdir -p /etc/systemd/system/nasd-watchdog.service.d
+		rm -f /usr/sbin/policy-rc.d
+		mkdir -p /etc/systemd/system/nasd-watchdog.service.d /etc/systemd/system/nasd.service.d
+		printf "[Service]\nStandardError=append:/var/log/nasd/nasd.log\n" >/etc/systemd/system/nasd.service.d/lab.conf
 		printf "[Unit]\nDefaultDependencies=no\n" >/etc/systemd/system/lab.target
 		ln -s /dev/null /etc/systemd/system/network-online.target
-		printf "[Service]\nExecStart=\nExecStart=/usr/sbin/nasd-watchdog --device /dev/watchdog1 --timeout 10\n" \
+		printf "[Service]\nExecStart=\nExecStart=/usr/sbin/nasd-watchdog --device /dev/watchdog1 --timeout 10\nStandardError=append:/var/log/nasd/nasd-watchdog.log\n" \
 			>/etc/systemd/system/nasd-watchdog.service.d/lab.conf
 		container=lab setsid unshare --pid --fork --mount --mount-proc /lib/systemd/systemd --system \
 			--unit=lab.target --show-status=no --log-target=console </dev/null >/dev/null 2>&1 &'
