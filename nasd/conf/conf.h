@@ -107,6 +107,7 @@ struct conf_cluster {
 	uint64_t dead_after_us;
 	/* Before a standby fences: the delay, and 0 up to the random one more. */
 	uint64_t takeover_delay_us, takeover_delay_random_us;
+	uint64_t hold_down_us;
 	/* Who should answer a node that is not cut off, besides the clients: routers. */
 	struct conf_ip witness[CONF_WITNESSES_MAX];
 	size_t n_witness;

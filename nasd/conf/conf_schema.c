@@ -26,6 +26,7 @@ static const struct field cluster_fields[] = {
 	{ "trigger", FIELD_TRIGGER, AT(conf_cluster, trigger) },
 	{ "heartbeat-interval", FIELD_DURATION, AT(conf_cluster, heartbeat_interval_us), .min = MS(10), .max = S(10) },
 	{ "dead-after", FIELD_DURATION, AT(conf_cluster, dead_after_us), .min = MS(50), .max = S(60) },
+	{ "hold-down", FIELD_DURATION, AT(conf_cluster, hold_down_us), .def = "30s", .max = S(3600) },
 	{ "takeover-delay", FIELD_DURATION, AT(conf_cluster, takeover_delay_us), .def = "300ms", .max = S(60) },
 	{ "takeover-delay-random", FIELD_DURATION, AT(conf_cluster, takeover_delay_random_us), .def = "0ms", .max = S(60) },
 	{ "witness", FIELD_IP_LIST, AT(conf_cluster, witness), .def = "", .max = CONF_WITNESSES_MAX,

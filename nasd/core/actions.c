@@ -257,6 +257,8 @@ void group_finish_log(struct group_core *g, int64_t now, enum switch_result resu
 		return;
 	g->log.result = result;
 	g->log.ended_us = now;
+	if (result == RESULT_DONE && g->log.target == g->cfg.self && g->log.kind != SWITCH_RESUME)
+		g->moved_at = now;
 	if (e)
 		g->log.error = *e;
 	hand_out_log(g, g->prog.purpose == PURPOSE_REWARM);

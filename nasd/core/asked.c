@@ -3,7 +3,8 @@
  * Somebody else decides when a node is to serve (Pacemaker, keepalived) and when it
  * is not to; how, and whether it is safe, is decided here.
  *
- *   asked to serve, and the peer serves:      it is moved here by a switchover
+ *   asked to serve, and the peer serves:      it is moved here by a switchover; where
+ *                                             asked_moves is not, refused: the peer has not asked
  *                   nobody serves:            the peer agrees, as to any takeover
  *                   the peer is silent:       takeover.c, which waits for proof
  *                   none of these:            refused, after a while, with the reason
@@ -48,6 +49,8 @@ static const char *obstacle(const struct group_core *g, int64_t now)
 {
 	if (g->t.need == NEED_TAKEOVER)
 		return "there is nothing to switch the other node off with";
+	if (g->peer_up && g->peer_hello && g->peer.active)
+		return "it serves and is heard, and has not asked to be relieved";
 	if (g->peer_up)
 		return "the other node holds parts of the service, and does not serve";
 	if (!g->t.silent_at)
@@ -72,7 +75,8 @@ static void by_agreement(struct group_core *g, int64_t now)
 	struct group_request req = g->req;
 
 	if (g->j.owner == group_peer_index(g) && g->peer.active) {
-		request_forward(g, now, &req);
+		if (g->cfg.asked_moves)
+			request_forward(g, now, &req);
 	} else if (!g->peer.serving && g->state == GS_STANDBY && !g->awaiting_done && !g->n_unwritten) {
 		g->req_open = false; /* claim_begin opens it anew, or answers */
 		claim_begin(g, now, &req);

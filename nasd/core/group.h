@@ -61,6 +61,8 @@ struct group_config {
 	int64_t asked_us;        /* the same for REQUEST_ASKED, fencing included */
 	int64_t freeze_us;       /* a freeze longer than this before the commitment is rolled back */
 	enum group_trigger trigger;
+	bool asked_moves;        /* TRIGGER_ASKED takes the group from a peer that serves it; else that waits to be asked */
+	int64_t hold_down_us;    /* so long after a move a trigger gets no other one */
 	int64_t monitor_us;      /* how often facts are collected and sent to the peer */
 	int64_t hung_after_us;   /* a server that answers nothing for so long has died; 0: never */
 	bool leaves_bad_server;  /* on-server-failure = switchover */
@@ -88,6 +90,7 @@ struct group_request {
 	bool peer_confirmed_dead; /* takeover: an operator's word that the peer is off */
 	int64_t hold_us;         /* switchover: wait so long at most for group_go before the freeze; 0: do not */
 	bool accept_old_copy;    /* ... and that this node's copy of the data may not be the newest */
+	bool by_trigger;         /* switchover: a trigger asks, not an operator */
 	bool remote;             /* came from the peer: the reply goes there */
 	char by[80];
 };

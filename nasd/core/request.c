@@ -272,8 +272,15 @@ void group_request(struct group_core *g, int64_t now, const struct group_request
 			       "see 'nasctl status' there");
 		return;
 	}
-	if (req->hold_us && g->j.owner == group_peer_index(g)) {
-		refuse(g, req, "only the node that serves the group can hold its move", "ask there: 'nasctl status' names it");
+	if ((req->hold_us || req->by_trigger) && g->j.owner == group_peer_index(g)) {
+		refuse(g, req, req->hold_us ? "only the node that serves the group can hold its move" :
+					      "a trigger asks the node that serves the group",
+		       "ask there: 'nasctl status' names it");
+		return;
+	}
+	if (req->by_trigger && g->moved_at && now - g->moved_at < g->cfg.hold_down_us) {
+		refuse(g, req, "the group was moved here a moment ago, and `hold-down' is not over",
+		       "ask again later; an operator may move it at any time: nasctl switchover");
 		return;
 	}
 	if (req->kind == REQUEST_SWITCHOVER && g->j.owner == g->cfg.self) {

@@ -41,6 +41,8 @@ enum cli_exit cli_switchover(const struct cli *cli)
 
 	if (code == CLI_DONE)
 		code = take_name(cli, "node", cli->args[0], req.node);
+	if (code == CLI_DONE)
+		code = take_name(cli, "by", cli->by, req.by);
 	if (code != CLI_DONE)
 		return code;
 	return cli->dry_run ? dry_run(cli, &req) : move_run(cli, &req);

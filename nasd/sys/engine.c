@@ -143,6 +143,8 @@ static void fencing_of(const struct conf *c, int peer, struct group_config *out)
 	uint64_t random = 0;
 
 	out->trigger = trigger_of(c->cluster.trigger);
+	out->asked_moves = c->cluster.trigger == CONF_TRIGGER_PACEMAKER;
+	out->hold_down_us = (int64_t)c->cluster.hold_down_us;
 	out->can_fence = c->cluster.trigger == CONF_TRIGGER_PACEMAKER;
 	out->need_verified = !out->can_fence;
 	for (size_t i = 0; i < c->n_fences; i++) {

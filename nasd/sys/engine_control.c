@@ -121,6 +121,7 @@ static void to_core(struct engine *e, struct ctl_client *c, const struct ctl_req
 	r.id = p->id;
 	r.target = target;
 	r.hold_us = (int64_t)req->hold * 1000000;
+	r.by_trigger = req->by[0] != '\0';
 	r.accept_old_copy = req->accept_old_copy;
 	r.peer_confirmed_dead = req->peer_confirmed_dead[0] != '\0';
 	snprintf(r.by, sizeof(r.by), "%s", req->by[0] ? req->by : by);

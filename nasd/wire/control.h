@@ -17,7 +17,8 @@
  *   watch                        a status event now and on each change, until the client hangs up
  *   check       group? node      data: {"findings":[finding...],"ready":bool}
  *   plan        group? node      data: {"steps":[{"name","stage","side","deadline_ms","help"}...]}
- *   switchover* group? node      step events, then the history entry as data
+ *   switchover* group? node by?  step events, then the history entry as data; by: a trigger asks
+ *               the node that serves to be relieved
  *   switchover* with hold (seconds): before the freeze it says {"event":"held"}, and waits so
  *               long at most for `go`, which comes over another connection; a requester that
  *               hangs up before that calls it off

@@ -121,6 +121,8 @@ static void configure(const struct sim *s, int node, struct group_config *cfg)
 	memcpy(cfg->boot_id, s->n[node].boot_text, sizeof(cfg->boot_id));
 	snprintf(cfg->fs_uuid, sizeof(cfg->fs_uuid), "%s", world_uuid);
 	cfg->can_fence = s->heartbeat && !s->no_devices;
+	cfg->asked_moves = !s->no_asked_moves;
+	cfg->hold_down_us = 30000000;
 	cfg->trigger = !s->heartbeat || s->manual ? TRIGGER_MANUAL : s->asked ? TRIGGER_ASKED : TRIGGER_HEARTBEAT;
 }
 
@@ -264,7 +266,7 @@ int sim_request(struct sim *s, int node, enum request_kind kind, int target, boo
 int sim_request_held(struct sim *s, int node, enum request_kind kind, int target, bool confirmed, int64_t hold_us)
 {
 	struct group_request r = { .kind = kind, .target = target, .peer_confirmed_dead = confirmed,
-				   .hold_us = hold_us, .by = "test" };
+				   .hold_us = hold_us, .by = "test", .by_trigger = s->by_trigger };
 	struct sim_reply *p;
 
 	if (!s->n[node].core || s->n[node].paused_until || s->n_replies == SIM_REQUESTS_MAX)

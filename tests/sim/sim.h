@@ -205,6 +205,7 @@ struct sim {
 	enum device_kind device[2]; /* that switches this node off */
 	bool no_devices, manual;   /* not configured; takeovers are an operator's */
 	bool asked;                /* ... or somebody else's, who asks */
+	bool no_asked_moves, by_trigger; /* group_config, group_request */
 	int64_t ask_again;         /* by whom asks */
 	int64_t client_due;
 	unsigned recovered, excused; /* without a human, or because two things failed */

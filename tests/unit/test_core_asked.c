@@ -12,11 +12,12 @@ enum { OWNER, OTHER };
 
 static struct sim *s;
 
-static void pair(uint64_t seed, int owner)
+static void pair(uint64_t seed, int owner, bool moves)
 {
 	s = sim_new(seed);
 	sim_heartbeats(s);
 	s->asked = true;
+	s->no_asked_moves = !moves;
 	if (owner != NODE_NONE)
 		sim_own(s, owner, 1);
 	sim_start(s, OWNER);
@@ -62,7 +63,7 @@ START_TEST(peer_serves)
 	for (uint64_t seed = 1; seed <= 30; seed++) {
 		struct sim_reply *r;
 
-		pair(seed, OWNER);
+		pair(seed, OWNER, true);
 		r = ask(OTHER, REQUEST_ASKED);
 		run_ms(10000);
 		granted(r);
@@ -73,12 +74,60 @@ START_TEST(peer_serves)
 }
 END_TEST
 
+/* VRRP has lost the other node, and nasd has not. */
+START_TEST(peer_serves_on)
+{
+	for (uint64_t seed = 1; seed <= 30; seed++) {
+		struct sim_reply *r;
+
+		pair(seed, OWNER, false);
+		r = ask(OTHER, REQUEST_ASKED);
+		run_ms(10000);
+		refused(r, "it serves and is heard");
+		ck_assert_uint_eq(s->fence_runs + s->takeovers, 0);
+		r = ask(OTHER, REQUEST_ASKED);
+		run_ms(prng_range(&s->r, 0, 3000));
+		sim_kill_now(s, OWNER, true, true);
+		run_ms(10000);
+		granted(r);
+		rest(OTHER);
+	}
+}
+END_TEST
+
+static struct sim_reply *move(int node, int target)
+{
+	int i = sim_request(s, node, REQUEST_SWITCHOVER, target, false);
+
+	ck_assert_int_ge(i, 0);
+	run_ms(10000);
+	return &s->replies[i];
+}
+
+START_TEST(hold_down)
+{
+	for (uint64_t seed = 1; seed <= 30; seed++) {
+		pair(seed, OWNER, false);
+		s->by_trigger = true;
+		refused(move(OTHER, OTHER), "a trigger asks the node that serves");
+		granted(move(OWNER, OTHER));
+		refused(move(OTHER, OWNER), "hold-down");
+		s->by_trigger = false;
+		granted(move(OTHER, OWNER)); /* an operator's */
+		run_ms(30000);
+		s->by_trigger = true;
+		granted(move(OWNER, OTHER));
+		rest(OTHER);
+	}
+}
+END_TEST
+
 START_TEST(nobody_serves)
 {
 	for (uint64_t seed = 1; seed <= 30; seed++) {
 		struct sim_reply *r;
 
-		pair(seed, NODE_NONE);
+		pair(seed, NODE_NONE, true);
 		r = ask(OTHER, REQUEST_ASKED);
 		run_ms(10000);
 		granted(r);
@@ -93,7 +142,7 @@ START_TEST(peer_is_dead)
 	for (uint64_t seed = 1; seed <= 50; seed++) {
 		struct sim_reply *r;
 
-		pair(seed, OWNER);
+		pair(seed, OWNER, true);
 		sim_kill_now(s, OWNER, true, true);
 		if (seed % 2) {
 			run_ms(10000);
@@ -112,7 +161,7 @@ END_TEST
 
 START_TEST(no_proof)
 {
-	pair(7, OWNER);
+	pair(7, OWNER, true);
 	s->device[OWNER] = DEVICE_FAILS;
 	sim_kill_now(s, OWNER, true, true);
 	struct sim_reply *r = ask(OTHER, REQUEST_ASKED);
@@ -131,7 +180,7 @@ END_TEST
 /* Its nasd is gone, and the service is not. */
 START_TEST(only_nasd_is_dead)
 {
-	pair(8, OWNER);
+	pair(8, OWNER, true);
 	sim_kill_now(s, OWNER, false, true);
 	struct sim_reply *r = ask(OTHER, REQUEST_ASKED);
 	run_ms(10000);
@@ -149,7 +198,7 @@ START_TEST(dies_while_it_hands_over)
 	for (uint64_t seed = 1; seed <= 100; seed++) {
 		struct sim_reply *r;
 
-		pair(seed, OWNER);
+		pair(seed, OWNER, true);
 		r = ask(OTHER, REQUEST_ASKED);
 		run_ms(prng_range(&s->r, 0, 400));
 		sim_kill_now(s, OWNER, true, seed % 2);
@@ -166,7 +215,7 @@ START_TEST(released)
 	for (uint64_t seed = 1; seed <= 30; seed++) {
 		struct sim_reply *r;
 
-		pair(seed, OWNER);
+		pair(seed, OWNER, true);
 		r = ask(OWNER, REQUEST_RELEASE);
 		run_ms(5000);
 		granted(r);
@@ -187,7 +236,7 @@ START_TEST(released_and_dead)
 	for (uint64_t seed = 1; seed <= 30; seed++) {
 		struct sim_reply *r;
 
-		pair(seed, OWNER);
+		pair(seed, OWNER, true);
 		ask(OWNER, REQUEST_RELEASE);
 		run_ms(seed % 2 ? 5000 : prng_range(&s->r, 0, 300));
 		sim_kill_now(s, OWNER, true, true);
@@ -205,7 +254,7 @@ START_TEST(killed_while_it_releases)
 {
 	for (int power = 0; power < 2; power++)
 		for (unsigned i = 0; i < 40; i++) {
-			pair(i, OWNER);
+			pair(i, OWNER, true);
 			sim_count(s);
 			sim_kill_at(s, OWNER, i, (enum kill_when)(i % 3), power);
 			ask(OWNER, REQUEST_RELEASE);
@@ -228,6 +277,8 @@ int main(void)
 	TCase *tc = core_case(suite, "asked");
 
 	tcase_add_test(tc, peer_serves);
+	tcase_add_test(tc, peer_serves_on);
+	tcase_add_test(tc, hold_down);
 	tcase_add_test(tc, nobody_serves);
 	tcase_add_test(tc, peer_is_dead);
 	tcase_add_test(tc, no_proof);
