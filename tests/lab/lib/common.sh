@@ -31,6 +31,7 @@ usage() {
 	  trigger manual|heartbeat|pacemaker   who says that a node takes over; at "up": $LAB_TRIGGER
 	  pacemaker up|down           corosync and Pacemaker on nas1 and nas2, as nasd's trigger
 	  libvirt up|down [VNODE...]  libvirtd on the hypervisors
+	  keepalived up|down          keepalived on both NAS nodes as nasd's trigger
 	  log NODE [FILE]             console log, or a file under its /var/log
 	  put NODE FILE PATH | get NODE PATH FILE
 	  status                      nodes, faults, CPU, memory

@@ -31,6 +31,7 @@ nasd_boot_conf() {
 		nasd_services | sed 's/^/service /'
 	fi
 	[ "$(nasd_trigger)" != pacemaker ] || pacemaker_services | sed 's/^/service /'
+	[ "$(nasd_trigger)" != keepalived ] || keepalived_services | sed 's/^/service /'
 }
 
 nasd_files() { # ROOT
@@ -45,7 +46,7 @@ nasd_files() { # ROOT
 # goes with it. Both nodes' nasd are started again.
 lab_trigger() {
 	local n d
-	case $1 in manual | heartbeat | pacemaker) ;; *) die "usage: lab trigger manual|heartbeat|pacemaker" 2 ;; esac
+	case $1 in manual | heartbeat | pacemaker | keepalived) ;; *) die "usage: lab trigger manual|heartbeat|pacemaker|keepalived" 2 ;; esac
 	need_lab
 	[ ! -e "$LAB_STATE/plain" ] || die "this lab runs without nasd"
 	[ "$1" != "$(nasd_trigger)" ] || return 0

@@ -57,7 +57,7 @@ sd_begin() {
 		ln -s /dev/null /etc/systemd/system/network-online.target
 		printf "[Service]\nExecStart=\nExecStart=/usr/sbin/nasd-watchdog --device /dev/watchdog1 --timeout 10\nStandardError=append:/var/log/nasd/nasd-watchdog.log\n" \
 			>/etc/systemd/system/nasd-watchdog.service.d/lab.conf
-		container=lab setsid unshare --pid --fork --mount --mount-proc /lib/systemd/systemd --system \
+		container=lab setsid unshare --pid --fork --mount --propagation shared --mount-proc /lib/systemd/systemd --system \
 			--unit=lab.target --show-status=no --log-target=console </dev/null >/dev/null 2>&1 &'
 	wait_until 60 sd_is_up || die "systemd did not come up in $node"
 }
