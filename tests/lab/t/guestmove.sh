@@ -1,0 +1,152 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# A libvirt guest that writes and verifies moves from one hypervisor to the other,
+# its storage from one NAS to the other, and both in one operation. Nothing may be
+# lost or wrong, exactly one hypervisor runs it, and a move that is cancelled or whose
+# nasctl is killed leaves guest and storage whole.
+#
+# usage: guestmove.sh [--quick | N]   (N rounds of the three moves, default 10)
+# shellcheck source=tests/lab/t/functions.sh
+. "$(dirname "$(readlink -f "$0")")/functions.sh"
+
+quick='' n=10
+case ${1:-} in
+--quick) quick=1 ;;
+'') ;;
+*[!0-9]* | 0) die "usage: guestmove.sh [--quick | N]" ;;
+*) n=$1 ;;
+esac
+
+other_vnode() { if [ "$1" = vnode2 ]; then echo vnode3; else echo vnode2; fi; }
+where() { lab guest where g; }
+runs_on() { # the hypervisors that run it, by libvirt's word on each
+	local v
+	for v in vnode2 vnode3; do
+		on "$v" virsh -q list --name --state-running | grep -qx g && echo "$v"
+	done
+}
+only_on() { [ "$(runs_on)" = "$1" ]; }
+
+# The longest time in ms without a write acknowledged to the guest, and without a
+# heartbeat, by the clock of its watcher: the guest's own stands while it moves.
+gaps() { # FROM-US TO-US
+	awk -v a="$1" -v b="$2" '/ev=hb/ {
+		split($1, t, "=")
+		if (t[2] < a || t[2] > b || !match($0, /acked=[0-9]+/)) next
+		k = substr($0, RSTART + 6, RLENGTH - 6) + 0
+		if (beat && t[2] - beat > silent) silent = t[2] - beat
+		if (k > last) { if (last && t[2] - at > idle) idle = t[2] - at; last = k; at = t[2] }
+		beat = t[2]
+	} END { printf "%.0f %.0f\n", idle / 1000, silent / 1000 }' "$(guest_log g)"
+}
+
+# nasctl on the active node; the gaps go into gaps.KIND.
+moves() { # KIND COMMAND...
+	local kind=$1 from out
+	shift
+	wait_until 40 is_ready || { fail "the pair is ready" "$(show_pair)"; return 1; }
+	from=$(wall_us)
+	out=$(ctl "$(active)" "$@" 2>&1) || { fail "$kind: nasctl $*" "$out"; return 1; }
+	echo "$out" >"$t_tmp/last"
+	writes_on g 40 || { fail "$kind: the guest writes on"; return 1; }
+	gaps "$from" "$(wall_us)" >>"$t_tmp/gaps.$kind"
+}
+
+round() {
+	local v nas
+	v=$(other_vnode "$(where)")
+	if [ -z "$quick" ]; then
+		moves hypervisor migrate g --to "$v" && is "the guest runs on $v alone" "$(runs_on)" "$v"
+		snap
+		nas=$(other "$(active)")
+		moves nas switchover "$nas"
+		v=$(other_vnode "$v")
+	fi
+	snap
+	nas=$(other "$(active)")
+	moves both migrate g --to "$v" --with-nas "$nas" || return 1
+	is "both: the guest runs on $v alone" "$(runs_on)" "$v"
+	await 20 "both: $nas serves" is_settled
+	is "both: $nas serves" "$(active)" "$nas"
+}
+
+# nasctl is told to stop, or killed, so many seconds after it began.
+broken_off() { # SIGNAL SECONDS
+	local v a e ran rc
+	wait_until 40 is_ready || { fail "the pair is ready" "$(show_pair)"; return; }
+	v=$(where) a=$(active) e=$(epoch)
+	# shellcheck disable=SC2016
+	on "$a" sh -c 'nasctl migrate g --to "$1" --with-nas "$2" >/run/migrate.out 2>&1 & p=$!
+		sleep "$3"; kill -"$4" $p; wait $p' sh "$(other_vnode "$v")" "$(other "$a")" "$2" "$1"
+	rc=$?
+	await 60 "SIG$1 after $2 s: libvirt's move has ended" job_ended
+	await 20 "SIG$1 after $2 s: the pair is settled" is_settled
+	ran=$(runs_on)
+	case $ran in
+	vnode2 | vnode3) pass "SIG$1 after $2 s: exactly one hypervisor runs the guest ($ran, nasctl says $rc)" ;;
+	*) fail "SIG$1 after $2 s: exactly one hypervisor runs the guest" "$ran" ;;
+	esac
+	writes_on g 40 || fail "SIG$1 after $2 s: the guest writes on"
+	snap
+	if [ "$rc" = 4 ]; then
+		is "SIG$1 after $2 s: rolled back, the guest is where it was" "$ran" "$v"
+		is "SIG$1 after $2 s: and so is the storage" "$(active)" "$a"
+	elif [ "$(active)" = "$a" ]; then
+		is "SIG$1 after $2 s: the storage's epoch is as before" "$(epoch)" "$e"
+	fi
+}
+
+job_ended() {
+	local v
+	for v in $(runs_on); do
+		on "$v" virsh -q domjobinfo g | grep -q 'None' || return 1
+	done
+}
+
+refusals() {
+	local v to
+	v=$(where) to=$(other_vnode "$v")
+	check "nasctl guests knows it" eval "ctl nas2 guests --json | jq -e --arg v $v '.guests == [.guests[] | select(.name == \"g\" and .hypervisor == \$v and .group == \"vmstore\")] and (.guests | length) == 1'"
+	ctl nas1 migrate g --to vnode9 >/dev/null 2>&1
+	is "an unknown hypervisor is a usage error" $? 2
+	ctl nas1 migrate nobody --to "$to" >/dev/null 2>&1
+	is "an unknown guest is refused" $? 3
+	on "$to" umount /mnt/vm
+	ctl nas1 migrate g --to "$to" --json >"$t_tmp/refused" 2>&1
+	is "a hypervisor without the mount is refused" $? 3
+	check "and the finding says so, with its remedy" jq -e \
+		'.ready == false and any(.findings[]; .check == "disk-seen" and .ok == false and (.remedy | contains("mount -t nfs4")))' "$t_tmp/refused"
+	lab up >/dev/null
+	check "mounted again, it could go" ctl nas1 migrate g --to "$to" --dry-run
+	is "and nothing has moved" "$(runs_on)" "$v"
+}
+
+requires virsh libvirtd qemu-system-x86_64
+lab_begin
+lab libvirt up >"$t_tmp/libvirt" 2>&1 || die "libvirt: $(tail -n 3 "$t_tmp/libvirt")"
+at_end 'lab libvirt down'
+lab guest start g --on vnode2 --libvirt >"$t_tmp/guest" 2>&1 || die "the guest did not start: $(tail -n 3 "$t_tmp/guest")"
+at_end 'lab guest stop g --kill; on vnode2 virsh destroy g; on vnode3 virsh destroy g; on vnode2 rm -f /mnt/vm/g.raw'
+
+refusals
+if [ -n "$quick" ]; then
+	broken_off INT 2
+	round
+else
+	for _ in $(seq "$n"); do
+		round || break
+	done
+	for s in 1 3 5 7 9 11 13; do
+		broken_off INT "$s"
+		broken_off KILL "$s"
+	done
+fi
+complaints g >"$t_tmp/complaints"
+is "the guest has seen no error" "$(cat "$t_tmp/complaints")" ""
+check "the guest verifies all it wrote" lab guest stop g
+for kind in hypervisor nas both; do
+	[ -e "$t_tmp/gaps.$kind" ] || continue
+	note "$(cut -d' ' -f1 "$t_tmp/gaps.$kind" | percentiles "no write done, $kind" ms)"
+	note "$(cut -d' ' -f2 "$t_tmp/gaps.$kind" | percentiles "guest silent, $kind" ms)"
+done
+t_end
