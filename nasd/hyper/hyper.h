@@ -49,7 +49,6 @@ struct hyper_options {
 	const char *guest, *to;  /* migrate */
 	const char *with_nas;    /* NULL: the storage stays */
 	unsigned bandwidth;      /* MiB/s; 0: not limited */
-	unsigned downtime_ms;    /* 0: QEMU's own limit */
 	unsigned force_after_s;  /* then the guest is stopped so that it converges; 0: never */
 	unsigned timeout_s;      /* then the move is given up */
 	bool auto_converge;

@@ -9,7 +9,7 @@
 #include "hyper.h"
 #include "terminal.h"
 
-enum { OPT_SOCKET = 256, OPT_CONFIG, OPT_TO, OPT_NAS, OPT_BANDWIDTH, OPT_DOWNTIME, OPT_FORCE, OPT_TIMEOUT, OPT_CONVERGE };
+enum { OPT_SOCKET = 256, OPT_CONFIG, OPT_TO, OPT_NAS, OPT_BANDWIDTH, OPT_FORCE, OPT_TIMEOUT, OPT_CONVERGE };
 
 static const struct option options[] = {
 	{ "group", required_argument, NULL, 'g' },
@@ -21,7 +21,6 @@ static const struct option options[] = {
 	{ "to", required_argument, NULL, OPT_TO },
 	{ "with-nas", required_argument, NULL, OPT_NAS },
 	{ "bandwidth", required_argument, NULL, OPT_BANDWIDTH },
-	{ "max-downtime", required_argument, NULL, OPT_DOWNTIME },
 	{ "force-after", required_argument, NULL, OPT_FORCE },
 	{ "timeout", required_argument, NULL, OPT_TIMEOUT },
 	{ "auto-converge", no_argument, NULL, OPT_CONVERGE },
@@ -31,7 +30,7 @@ static const struct option options[] = {
 static const char usage_guests[] = "usage: nasctl guests [--group GROUP] [--json] [--config FILE]\n";
 static const char usage_migrate[] =
 	"usage: nasctl migrate GUEST --to HYPERVISOR [--with-nas NODE] [--dry-run] [--json]\n"
-	"       [--bandwidth MIB-PER-S] [--max-downtime MS] [--auto-converge] [--force-after S]\n"
+	"       [--bandwidth MIB-PER-S] [--auto-converge] [--force-after S]\n"
 	"       [--timeout S] [--config FILE] [--socket PATH]\n";
 
 static bool number(const char *option, const char *text, unsigned most, unsigned *out)
@@ -59,7 +58,6 @@ static bool take(int c, struct hyper_options *o, bool migrate)
 	case OPT_NAS: o->with_nas = optarg; return true;
 	case OPT_CONVERGE: o->auto_converge = true; return true;
 	case OPT_BANDWIDTH: return number("bandwidth", optarg, 1000000, &o->bandwidth);
-	case OPT_DOWNTIME: return number("max-downtime", optarg, 60000, &o->downtime_ms);
 	case OPT_FORCE: return number("force-after", optarg, 86400, &o->force_after_s);
 	case OPT_TIMEOUT: return number("timeout", optarg, 3540, &o->timeout_s);
 	default: return false;

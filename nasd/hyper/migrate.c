@@ -320,8 +320,6 @@ static enum cli_exit run_move(const struct move *m)
 	if (m->o->with_nas)
 		code = hold_storage(&r);
 	r.began = monotonic_us();
-	if (code == CLI_DONE && m->o->downtime_ms)
-		virDomainMigrateSetMaxDowntime(r.dom, m->o->downtime_ms, 0);
 	if (code == CLI_DONE && pthread_create(&thread, NULL, carry, &r) != 0)
 		code = CLI_FAILED;
 	if (code == CLI_DONE) {

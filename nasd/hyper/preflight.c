@@ -222,6 +222,10 @@ static void judge_disk(struct judge *j, const struct guest_disk *d)
 		remedy(j, "it would stay behind: put it onto an export, or take it off the guest");
 		return;
 	}
+	if (j->m->o->with_nas && d->group != j->m->g.group) {
+		say(j, false, "one-group", from, "%s is of group %s, the first disk of %s", d->target, d->group->name, j->m->g.group->name);
+		remedy(j, "move the groups one by one with nasctl switchover, then the guest without --with-nas");
+	}
 	if (strcmp(d->cache, "none") != 0 && strcmp(d->cache, "directsync") != 0) {
 		say(j, false, "disk-cache", from, "%s has cache mode %s", d->target, d->cache[0] ? d->cache : "default");
 		remedy(j, "the target could read what the source has not written yet: set cache='none' (virsh edit), and start the guest anew");
@@ -317,15 +321,22 @@ static bool is_client(const json_t *group, const struct conf_hypervisor *h)
 	return false;
 }
 
-static void judge_group(struct judge *j, const json_t *status)
+static const json_t *find_group(const json_t *status, const char *name)
 {
-	const json_t *groups = json_object_get(status, "groups"), *g = NULL;
-	const char *name = j->m->g.group->name, *self = js_text(status, "node"), *to = j->m->to.conf->name;
-	bool here;
+	const json_t *groups = json_object_get(status, "groups");
 
 	for (size_t i = 0; i < json_array_size(groups); i++)
 		if (!strcmp(js_text(json_array_get(groups, i), "name"), name))
-			g = json_array_get(groups, i);
+			return json_array_get(groups, i);
+	return NULL;
+}
+
+static void judge_group(struct judge *j, const json_t *status)
+{
+	const json_t *g = find_group(status, j->m->g.group->name);
+	const char *name = j->m->g.group->name, *self = js_text(status, "node"), *to = j->m->to.conf->name;
+	bool here;
+
 	if (!say(j, g && js_text(g, "owner")[0], "storage", self, "group %s is %s here, and %s's", name, js_text(g, "state"),
 		 js_text(g, "owner")))
 		remedy(j, "nasctl status");
@@ -352,7 +363,7 @@ static void judge_nas(struct judge *j)
 	} else {
 		judge_group(j, a.data);
 	}
-	if (!a.error && o->with_nas && strcmp(js_text(json_array_get(json_object_get(a.data, "groups"), 0), "owner"), o->with_nas)) {
+	if (!a.error && o->with_nas && strcmp(js_text(find_group(a.data, j->m->g.group->name), "owner"), o->with_nas)) {
 		snprintf(check.group, sizeof(check.group), "%s", j->m->g.group->name);
 		snprintf(check.node, sizeof(check.node), "%s", o->with_nas);
 		ask(&o->cli, &check, NULL, NULL, &b);
