@@ -76,7 +76,7 @@ lab_libvirt() {
 	done
 	[ "$verb" = up ] || return 0
 	for n; do
-		wait_for 30 "libvirtd on $n answers (lab log $n libvirtd.log)" libvirt_answers "$n"
+		wait_for 60 "libvirtd on $n answers (lab log $n libvirtd.log)" libvirt_answers "$n"
 	done
 	say "libvirt: $*"
 }
