@@ -277,6 +277,8 @@ void fence_run_cancel(struct fence_run *r, const char *why, int64_t now_us)
 	if (r->finished)
 		return;
 	tell(r, now_us, "given up: %s", why);
+	if (r->busy && r->action == FENCE_OFF)
+		tell(r, now_us, "%s was at work and is ended: its 'off' may happen, or not", device(r)->name);
 	r->cancelled = true;
 	finish(r, false, now_us);
 }

@@ -43,6 +43,7 @@ struct run {
 	bool truncated, termed, killed;
 	int64_t began, deadline;
 	uint64_t kill_after_us;
+	int cancel_fd;            /* -1: none */
 };
 
 static int make_input(const struct child_spec *spec)
@@ -125,7 +126,7 @@ static void run_overdue(struct run *r)
 
 static void run_wait(struct run *r)
 {
-	struct pollfd p[3];
+	struct pollfd p[4];
 	struct timespec ts;
 	int64_t left;
 
@@ -138,10 +139,13 @@ static void run_wait(struct run *r)
 		p[0] = (struct pollfd){ .fd = r->pidfd, .events = POLLIN };
 		p[1] = (struct pollfd){ .fd = r->out.fd, .events = POLLIN };
 		p[2] = (struct pollfd){ .fd = r->err.fd, .events = POLLIN };
+		p[3] = (struct pollfd){ .fd = r->termed ? -1 : r->cancel_fd, .events = POLLIN };
 		ts.tv_sec = left / 1000000;
 		ts.tv_nsec = left % 1000000 * 1000;
-		if (ppoll(p, 3, &ts, NULL) < 0)
+		if (ppoll(p, 4, &ts, NULL) < 0)
 			continue;
+		if (p[3].revents)
+			run_overdue(r);
 		if (p[1].revents)
 			stream_read(r, &r->out);
 		if (p[2].revents)
@@ -213,6 +217,13 @@ static void last_line(const char *text, char *buf, size_t size)
 	snprintf(buf, size, "%.*s", (int)(end - start), text + start);
 }
 
+static bool called_off(const struct child_spec *spec)
+{
+	struct pollfd p = { .fd = spec->cancel_fd, .events = POLLIN };
+
+	return spec->cancel_fd && poll(&p, 1, 0) > 0;
+}
+
 static int judge(const struct child_spec *spec, const struct child_result *res, struct err *err)
 {
 	char line[200];
@@ -231,7 +242,8 @@ static int judge(const struct child_spec *spec, const struct child_result *res, 
 		return -EIO;
 	case CHILD_TIMED_OUT:
 		return err_set(err, ERR_TIMEOUT, ETIMEDOUT, spec->path,
-			       "did not end within %llu ms and was ended%s%s",
+			       called_off(spec) ? "was called off within %llu ms and ended%s%s" :
+						  "did not end within %llu ms and was ended%s%s",
 			       (unsigned long long)((spec->timeout_us ? spec->timeout_us :
 						     TIMEOUT_DEFAULT_US) / 1000),
 			       *line ? ": " : "", line);
@@ -253,12 +265,16 @@ int child_run(const struct child_spec *spec, struct child_result *res, struct er
 	size_t max = spec->output_max ? spec->output_max : OUTPUT_MAX_DEFAULT;
 	struct run r = { .pid = -1, .pidfd = -1, .out = { .fd = -1, .max = max },
 			 .err = { .fd = -1, .max = max } };
-	int ret;
+	int ret = 0;
 
 	memset(res, 0, sizeof(*res));
 	res->end = CHILD_NOT_RUN;
+	if (called_off(spec))
+		ret = err_set(err, ERR_REFUSED, ECANCELED, spec->path, "was called off before it was started");
 	r.kill_after_us = spec->kill_after_us ? spec->kill_after_us : KILL_AFTER_DEFAULT_US;
-	ret = run_start(&r, spec, err);
+	r.cancel_fd = spec->cancel_fd ? spec->cancel_fd : -1;
+	if (ret == 0)
+		ret = run_start(&r, spec, err);
 	if (ret == 0) {
 		r.deadline = r.began + (int64_t)(spec->timeout_us ? spec->timeout_us :
 								    TIMEOUT_DEFAULT_US);

@@ -31,6 +31,8 @@ struct child_spec {
 	size_t output_max;        /* per stream, more is read and dropped; 0: 64 KiB */
 	uint64_t timeout_us;      /* then TERM to its group; 0: 10 s */
 	uint64_t kill_after_us;   /* after TERM, KILL; 0: 1 s */
+	int cancel_fd;            /* readable: its time is over now, as if timeout_us had passed;
+	                           * before the start: CHILD_NOT_RUN, -ECANCELED. 0: none */
 };
 
 struct child_result {

@@ -6,7 +6,8 @@
  *
  * One run at a time, for all groups that want it. Agents run in a lane of their
  * own, one after the other, and are ended there when their time is over; what an
- * agent says after its run was called off is not listened to.
+ * agent says after its run was called off is not listened to. One that works then
+ * is ended at once; what it has asked its device for by then may happen, or not.
  */
 #include "engine_internal.h"
 
@@ -14,7 +15,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #include "agent.h"
 #include "child.h"
@@ -31,6 +34,8 @@ struct question {
 	int64_t since_wall;
 };
 
+struct call_job;
+
 struct engine_fence {
 	struct engine *e;
 	struct fence_plan plan;    /* for the peer */
@@ -38,6 +43,7 @@ struct engine_fence {
 	sd_event_source *timer;
 	struct fence_agent *agent; /* NULL: no run */
 	enum fence_goal goal;
+	struct call_job *call;     /* its program; NULL: none runs */
 	unsigned run;              /* counts the runs: tells late answers apart */
 	struct ctl_client *look;   /* waits for a LOOK */
 	struct fence_run last, looked; /* the last run for OFF, and LOOK; their plans are not to be used */
@@ -108,6 +114,7 @@ struct call_job {
 	char *input;
 	size_t input_len;
 	uint64_t timeout_us;
+	int cancel_fd;             /* -1: it cannot be ended early */
 	struct child_result result;
 	struct err err;
 };
@@ -117,7 +124,8 @@ static void call_fn(void *arg)
 	struct call_job *j = arg;
 	const char *const argv[] = { j->path, NULL };
 	struct child_spec spec = { .path = j->path, .argv = argv, .input = j->input, .input_len = j->input_len,
-				   .output_max = OUTPUT_MAX, .timeout_us = j->timeout_us };
+				   .output_max = OUTPUT_MAX, .timeout_us = j->timeout_us,
+				   .cancel_fd = j->cancel_fd > 0 ? j->cancel_fd : 0 };
 
 	child_run(&spec, &j->result, &j->err);
 }
@@ -138,6 +146,8 @@ static void free_call(struct call_job *j)
 	if (j->input)
 		explicit_bzero(j->input, j->input_len);
 	free(j->input);
+	if (j->cancel_fd >= 0)
+		close(j->cancel_fd);
 	child_result_free(&j->result);
 	free(j);
 }
@@ -149,6 +159,8 @@ static void call_done(void *arg)
 	struct fence_ended ended = { .end = end_of(j->result.end), .code = j->result.code, .out = j->result.out,
 				     .err_out = j->result.err_out };
 
+	if (f->call == j)
+		f->call = NULL;
 	if (ended.end == FENCE_EXITED)
 		log_info("fence agent %s ended after %lld ms with status %d", j->path,
 			 (long long)j->result.duration_us / 1000, ended.code);
@@ -182,23 +194,28 @@ static int agent_run_program(void *data, unsigned call, const char *path, const 
 	j->call = call;
 	snprintf(j->path, sizeof(j->path), "%s", path);
 	j->timeout_us = patience(f, path);
+	j->cancel_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	j->input = malloc(len + 1);
 	if (!j->input) {
-		free(j);
+		free_call(j);
 		return -ENOMEM;
 	}
 	memcpy(j->input, input, len);
 	j->input_len = len;
-	if (lane_submit(f->lane, call_fn, call_done, j) == 0)
+	if (lane_submit(f->lane, call_fn, call_done, j) == 0) {
+		f->call = j;
 		return 0;
+	}
 	free_call(j);
 	return -ENOMEM;
 }
 
 static void agent_kill_program(void *data, unsigned call)
 {
-	(void)data;
-	(void)call; /* the lane ends it when its time is over */
+	struct engine_fence *f = data;
+
+	if (f->call && f->call->call == call && f->call->run == f->run && f->call->cancel_fd >= 0)
+		eventfd_write(f->call->cancel_fd, 1); /* else the lane ends it when its time is over */
 }
 
 static void agent_wake_at(void *data, int64_t at_us)

@@ -487,6 +487,7 @@ START_TEST(cancelled)
 	ck_assert_int_eq(step.kind, FENCE_STEP_DONE);
 	ck_assert(!run.success && run.cancelled && !proof().acted);
 	ck_assert_ptr_nonnull(strstr(run.story, "given up: nas1 was heard"));
+	ck_assert_ptr_nonnull(strstr(run.story, "its 'off' may happen, or not"));
 }
 END_TEST
 

@@ -4,10 +4,12 @@
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -177,6 +179,53 @@ START_TEST(timeout_terminates_then_kills)
 }
 END_TEST
 
+static char off_path[64], off_script[200];
+
+static const char *script_of(const char *begin, const char *end)
+{
+	snprintf(off_path, sizeof(off_path), "/tmp/test-child-%ld.started", (long)getpid());
+	snprintf(off_script, sizeof(off_script), "%s%s%s", begin, off_path, end);
+	return off_script;
+}
+
+static void *call_off_when_it_runs(void *arg)
+{
+	int *fd = arg;
+
+	while (access(off_path, F_OK) < 0)
+		usleep(5000);
+	eventfd_write(*fd, 1);
+	return NULL;
+}
+
+/* It is ended with all that it has started, long before its time is over. */
+START_TEST(called_off)
+{
+	int fd = eventfd(0, EFD_CLOEXEC);
+	struct child_spec spec = { .timeout_us = 600000000, .kill_after_us = 100000, .cancel_fd = fd };
+	struct child_result res;
+	pthread_t t;
+	struct err e;
+
+	script_of("", "");
+	unlink(off_path);
+	ck_assert_int_eq(pthread_create(&t, NULL, call_off_when_it_runs, &fd), 0);
+	ck_assert_int_eq(sh(script_of("sleep 1000 & echo $!; : >", "; wait"), &spec, &res, &e), -ETIMEDOUT);
+	pthread_join(t, NULL);
+	ck_assert_int_eq(res.end, CHILD_TIMED_OUT);
+	ck_assert_ptr_nonnull(strstr(e.msg, "called off"));
+	assert_gone(res.out);
+	child_result_free(&res);
+	unlink(off_path);
+	/* and is not begun any more */
+	ck_assert_int_eq(sh(script_of(": >", ""), &spec, &res, &e), -ECANCELED);
+	ck_assert_int_eq(res.end, CHILD_NOT_RUN);
+	ck_assert_int_lt(access(off_path, F_OK), 0);
+	child_result_free(&res);
+	close(fd);
+}
+END_TEST
+
 START_TEST(left_behind_children_do_not_block)
 {
 	struct child_spec spec = { .timeout_us = 5000000 };
@@ -297,6 +346,7 @@ int main(void)
 	tcase_add_test(t, output_is_capped);
 	tcase_add_test(t, large_input_and_output);
 	tcase_add_test(t, timeout_terminates_then_kills);
+	tcase_add_test(t, called_off);
 	tcase_add_test(t, left_behind_children_do_not_block);
 	tcase_add_test(t, daemon_spawn_adopt_kill);
 	tcase_add_test(t, daemon_zombie_is_ended);
