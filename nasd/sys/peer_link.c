@@ -47,21 +47,22 @@ static int on_beat(sd_event_source *source, uint64_t usec, void *data)
 }
 
 /* Later than the sockets in the same turn of the loop: when we ourselves slept
- * (stopped, starved), what arrived meanwhile is heard first. */
+ * (stopped, starved), what arrived meanwhile is heard first; and if the peer slept
+ * as well, as when their host does, it is given its whole time anew. */
 static int on_silence(sd_event_source *source, uint64_t usec, void *data)
 {
 	struct peer_link *l = data;
-	int64_t dead_after = (int64_t)l->conf->cluster.dead_after_us;
-	int64_t silent = monotonic_us() - l->last_heard_us;
+	int64_t now = monotonic_us();
 
 	(void)usec;
 	if (!l->in_use)
 		return 0;
-	if (silent >= dead_after) {
-		peer_conn_fail(l->in_use, "nothing heard for %lld ms", (long long)dead_after / 1000);
+	liveness_tick(&l->life, now);
+	if (liveness_silent(&l->life, now)) {
+		peer_conn_fail(l->in_use, "nothing heard for %lld ms", (long long)l->life.rules.dead_after_us / 1000);
 		return 0;
 	}
-	sd_event_source_set_time_relative(source, (uint64_t)(dead_after - silent));
+	sd_event_source_set_time(source, (uint64_t)liveness_next(&l->life, now));
 	sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 	return 0;
 }
@@ -104,8 +105,10 @@ static void go_down(struct peer_link *l, const char *reason)
 static void go_up(struct peer_link *l, struct peer_conn *c, const struct peer_intro *intro)
 {
 	const struct conf_cluster *cl = &l->conf->cluster;
+	struct liveness_rules rules = { (int64_t)cl->heartbeat_interval_us, (int64_t)cl->dead_after_us, 1 };
 
 	l->in_use = c;
+	liveness_init(&l->life, &rules, monotonic_us());
 	l->up_at_us = monotonic_us();
 	l->since_wall_us = wall_us();
 	l->connects++;
@@ -118,7 +121,7 @@ static void go_up(struct peer_link *l, struct peer_conn *c, const struct peer_in
 		   intro->version, l->config_same ? "" : ", its configuration differs from ours");
 	sd_event_source_set_time_relative(l->beat, cl->heartbeat_interval_us);
 	sd_event_source_set_enabled(l->beat, SD_EVENT_ONESHOT);
-	sd_event_source_set_time_relative(l->silence, cl->dead_after_us);
+	sd_event_source_set_time(l->silence, (uint64_t)liveness_next(&l->life, monotonic_us()));
 	sd_event_source_set_enabled(l->silence, SD_EVENT_ONESHOT);
 	send_heartbeat(l);
 	l->ops.up(intro, l->data);
@@ -189,6 +192,7 @@ static void on_message(struct peer_conn *c, const struct peer_msg *msg, void *da
 		return;
 	}
 	l->last_heard_us = monotonic_us();
+	liveness_heard(&l->life, 0, l->last_heard_us);
 	if (msg->type == MSG_INTRO)
 		peer_conn_fail(c, "it introduced itself twice");
 	else if (msg->type == MSG_HEARTBEAT)

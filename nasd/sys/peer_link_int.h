@@ -4,6 +4,7 @@
 #ifndef NASD_SYS_PEER_LINK_INT_H
 #define NASD_SYS_PEER_LINK_INT_H
 
+#include "liveness.h"
 #include "peer_clock.h"
 #include "peer_conn.h"
 #include "peer_link.h"
@@ -48,6 +49,7 @@ struct peer_link {
 	int64_t dialled_us;
 	/* what is known */
 	struct peer_clock clock;
+	struct liveness life;     /* of the connection in use */
 	int64_t up_at_us, since_wall_us, last_heard_us;
 	uint64_t connects, refused;
 	char version[32];

@@ -356,7 +356,7 @@ int main(void)
 	Suite *s = suite_create("nasd-watchdog");
 	TCase *t = tcase_create("program");
 
-	tcase_set_timeout(t, 30);
+	tcase_set_timeout(t, 120);
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, idle_touches_nothing);
 	tcase_add_test(t, fed_while_active_then_disarmed);
