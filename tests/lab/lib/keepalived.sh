@@ -35,19 +35,20 @@ lab_keepalived() { # up|down
 	[ ! -e "$LAB_STATE/plain" ] || die "this lab runs without nasd"
 	case $1 in
 	up)
-		cat "$LAB_STATE/trigger" >"$LAB_STATE/trigger.before"
+		[ "$(nasd_trigger)" = keepalived ] || cat "$LAB_STATE/trigger" >"$LAB_STATE/trigger.before"
 		lab_trigger keepalived
 		for n in $NAS_NODES; do
 			keepalived_file "$n"
 			lab_put "$n" "$LAB_STATE/node/$n/root/etc/keepalived/keepalived.conf" /etc/keepalived/keepalived.conf
 			# shellcheck disable=SC2046
-			in_node "$n" /lab/bin/labnode service add $(keepalived_services)
+			in_node "$n" /lab/bin/labnode service restart keepalived >/dev/null 2>&1 ||
+				in_node "$n" /lab/bin/labnode service add $(keepalived_services)
 		done
 		wait_for 30 "keepalived has a master and a backup" keepalived_settled
 		;;
 	down)
 		for n in $NAS_NODES; do
-			! node_is_ready "$n" || in_node "$n" /lab/bin/labnode service remove keepalived
+			! node_is_ready "$n" || in_node "$n" /lab/bin/labnode service remove keepalived || true
 		done
 		was=$(cat "$LAB_STATE/trigger.before" 2>/dev/null || echo manual)
 		lab_trigger "$was"
