@@ -130,14 +130,14 @@ at_end 'lab guest stop g --kill; on vnode2 virsh destroy g; on vnode3 virsh dest
 
 refusals
 if [ -n "$quick" ]; then
-	broken_off INT 2
+	broken_off TERM 8
 	round
 else
 	for _ in $(seq "$n"); do
 		round || break
 	done
 	for s in 1 3 5 7 9 11 13; do
-		broken_off INT "$s"
+		broken_off TERM "$s"
 		broken_off KILL "$s"
 	done
 fi
