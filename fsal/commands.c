@@ -206,13 +206,20 @@ static int nothing_runs(struct hooks_drain *d, struct fault *fault)
 static int run_release(const struct msg_request *req, json_t *fields, struct fault *fault)
 {
 	struct hooks_drain d;
-	int ret = nothing_runs(&d, fault);
+	struct hooks_status s;
+	int ret = nothing_runs(&d, fault), n = 0;
 
-	if (ret == 0)
+	hooks_status(&s);
+	if (ret == 0 && s.state == GATE_COMMITTED && !s.released) {
+		n = fds_drop(&commands.fds, req->path, fault);
+		ret = n < 0 ? n : 0;
+	} else if (ret == 0) {
 		ret = fds_release(&commands.fds, req->path, fault);
+		n = (int)commands.fds.n;
+	}
 	if (ret == 0)
 		ret = hooks_set_released(true, fault);
-	json_object_set_new(fields, "descriptors", json_integer((json_int_t)commands.fds.n));
+	json_object_set_new(fields, "descriptors", json_integer(n));
 	return ret;
 }
 
@@ -252,6 +259,8 @@ static int run_precopy(const struct msg_request *req, json_t *fields, struct fau
 		ret = all_loaded(fault);
 	if (ret == 0)
 		ret = precopy_dump(&commands.parts, &commands.body, &base, fault);
+	if (ret == 0)
+		fds_note(&commands.fds);
 	json_object_set_new(fields, "bytes", json_integer((json_int_t)commands.body.len));
 	json_object_set_new(fields, "base", json_integer((json_int_t)base));
 	say_counts(fields, &commands.body.counts);

@@ -56,6 +56,7 @@ void fds_forget(struct fds *f)
 	for (size_t i = 0; i < f->n; i++)
 		free(f->entries[i].locks);
 	free(f->entries);
+	free(f->noted);
 	if (f->hole >= 0)
 		close(f->hole);
 	fds_init(f);
@@ -211,6 +212,89 @@ int fds_release(struct fds *f, const char *dir, struct fault *fault)
 			abort();
 	f->released = true;
 	return 0;
+}
+
+/* ---- for good */
+
+/* Calls look with each open number but that of the list itself. */
+static int each_number(int (*look)(struct fds *f, int fd), struct fds *f, struct fault *fault)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	struct dirent *d;
+	int ret = 0;
+
+	if (!dir)
+		return fault_set(fault, errno, "cannot read /proc/self/fd: %s", strerror(errno));
+	while (ret == 0 && (d = readdir(dir))) {
+		int fd = atoi(d->d_name);
+
+		if (fd >= FIRST_FD && fd != dirfd(dir))
+			ret = look(f, fd);
+	}
+	closedir(dir);
+	return ret < 0 ? fault_set(fault, -ret, "cannot list the descriptors: %s", strerror(-ret)) : 0;
+}
+
+static int note_number(struct fds *f, int fd)
+{
+	size_t want = (size_t)fd + 1;
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return 0; /* closed meanwhile */
+	if (want > f->n_noted) {
+		size_t room = want > 2 * f->n_noted ? want : 2 * f->n_noted;
+		dev_t *noted = realloc(f->noted, room * sizeof(*noted));
+
+		if (!noted)
+			return -ENOMEM;
+		memset(noted + f->n_noted, 0, (room - f->n_noted) * sizeof(*noted));
+		f->noted = noted;
+		f->n_noted = room;
+	}
+	f->noted[fd] = st.st_dev;
+	return 0;
+}
+
+void fds_note(struct fds *f)
+{
+	if (f->n_noted)
+		memset(f->noted, 0, f->n_noted * sizeof(*f->noted));
+	each_number(note_number, f, NULL); /* what is not noted is looked at in fds_drop */
+}
+
+/* Those to be closed are all that stay noted on it. */
+static int note_dropped(struct fds *f, int fd)
+{
+	if ((size_t)fd < f->n_noted && f->noted[fd] == f->dev)
+		return 0;
+	return note_number(f, fd);
+}
+
+int fds_drop(struct fds *f, const char *dir, struct fault *fault)
+{
+	struct stat st;
+	int ret, n = 0;
+
+	if (f->released)
+		return fault_set(fault, EPERM, "a filesystem is released already");
+	if (stat(dir, &st) < 0 || !S_ISDIR(st.st_mode))
+		return fault_set(fault, ENOTDIR, "%.150s is no directory that can be read", dir);
+	f->dev = st.st_dev;
+	ret = each_number(note_dropped, f, fault);
+	if (ret < 0)
+		return ret;
+	for (size_t from = FIRST_FD, to; from < f->n_noted; from = to + 1) {
+		for (to = from; to < f->n_noted && f->noted[to] == f->dev; to++)
+			;
+		if (to > from && close_range((unsigned)from, (unsigned)to - 1, 0) < 0)
+			abort(); /* of a range in order: a bug */
+		n += (int)(to - from);
+	}
+	free(f->noted);
+	f->noted = NULL;
+	f->n_noted = 0;
+	return n;
 }
 
 /* ---- restore */

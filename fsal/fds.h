@@ -31,6 +31,8 @@ struct fds {
 	int hole;                  /* what the numbers stand for while released */
 	struct fds_entry *entries;
 	size_t n, room;
+	dev_t *noted;              /* by number; 0: not known */
+	size_t n_noted;
 };
 
 /*
@@ -47,6 +49,20 @@ void fds_init(struct fds *f);
  * when it fails. -EPERM: released already.
  */
 int fds_release(struct fds *f, const char *dir, struct fault *fault);
+
+/*
+ * Notes which filesystem each descriptor is on, for fds_drop: while requests run, and
+ * best shortly before it.
+ */
+void fds_note(struct fds *f);
+
+/*
+ * Closes all descriptors on the filesystem mounted at dir, for good: only in a process
+ * that serves nobody any more and is ended next. A number that was noted on it and has
+ * been given to something else since is closed as well. Returns how many numbers were
+ * closed, or a negative errno with nothing closed. -EPERM: released, not to be dropped.
+ */
+int fds_drop(struct fds *f, const char *dir, struct fault *fault);
 
 /*
  * Opens them again below dir. *lost counts those that could not be opened, or

@@ -121,7 +121,7 @@ void state_copy_ahead(struct effects *fx);
 enum outcome gate_run(struct effects *fx, struct word *w);
 enum outcome gate_verify(struct effects *fx, struct word *w);
 /* Whether the server can let go of the filesystem behind its gate, and live on. */
-bool state_releasable(struct effects *fx);
+bool state_releasable(struct effects *fx, int64_t *opens);
 /* The server has ended: whether behind the gate. */
 void state_seal(struct effects *fx);
 /* Whether requests are held here; opens the gate. */

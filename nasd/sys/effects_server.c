@@ -181,6 +181,7 @@ enum outcome server_stop_run(struct effects *fx, struct word *w)
 {
 	struct ganesha_state st;
 	struct err why = { 0 };
+	int64_t opens;
 	enum outcome o;
 
 	look_at_server(fx, &st);
@@ -188,7 +189,7 @@ enum outcome server_stop_run(struct effects *fx, struct word *w)
 		SAY(w, "already: %s", st.state == SERVER_DOWN ? "no server runs" : "it serves nothing");
 		return OUTCOME_DONE;
 	}
-	if (state_releasable(fx) && ganesha_release(fx->ganesha, fx->fs.point, &why) == 0) {
+	if (state_releasable(fx, &opens) && ganesha_release(fx->ganesha, fx->fs.point, opens, &why) == 0) {
 		state_seal(fx);
 		SAY(w, "pid %d released the filesystem", st.pid);
 		return OUTCOME_DONE;

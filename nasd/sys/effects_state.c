@@ -17,7 +17,6 @@
 enum {
 	COPY_FROM = 65536,       /* bytes: less is dumped and sent in the freeze as fast */
 	DRAIN_US = 100000,       /* for what runs: a slow disk */
-	RELEASE_OPENS_MAX = 200, /* beyond that a process is killed as fast */
 	REOPEN_MORE_US = 1000000, /* beyond the freeze's limit, after which nothing is committed */
 };
 
@@ -107,13 +106,14 @@ void state_seal(struct effects *fx)
 	pthread_mutex_unlock(&fx->data_lock);
 }
 
-/* Behind a gate that stays closed, and with few enough files to let go of. */
-bool state_releasable(struct effects *fx)
+/* Behind a gate that stays closed. */
+bool state_releasable(struct effects *fx, int64_t *opens)
 {
 	bool yes;
 
 	pthread_mutex_lock(&fx->data_lock);
-	yes = fx->gated_until > monotonic_us() && fx->gated_opens <= RELEASE_OPENS_MAX;
+	yes = fx->gated_until > monotonic_us();
+	*opens = fx->gated_opens;
 	pthread_mutex_unlock(&fx->data_lock);
 	return yes;
 }

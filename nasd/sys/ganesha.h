@@ -76,11 +76,12 @@ enum outcome ganesha_stop(struct ganesha *g, int64_t timeout_us, struct err *err
 
 /*
  * The same end of a tenure without the time that a process takes to die: behind
- * its closed gate (ganesha_gate) the module lets go of the filesystem mounted at
- * point. The server then holds nothing and answers nobody, counts as down, and is
- * killed by the next start or stop. Negative: nothing has changed, stop it.
+ * its closed gate (ganesha_gate), which is committed, the module lets go of the
+ * filesystem mounted at point; opens (ganesha_dump) decides how long it may take. The
+ * server then holds nothing and answers nobody, counts as down, and is killed by the
+ * next start or stop. Negative: stop it, its gate may not open any more.
  */
-int ganesha_release(struct ganesha *g, const char *point, struct err *err);
+int ganesha_release(struct ganesha *g, const char *point, int64_t opens, struct err *err);
 
 /* Stops the bus too; for an orderly end of the group on this node. */
 enum outcome ganesha_stop_all(struct ganesha *g, int64_t timeout_us, struct err *err);

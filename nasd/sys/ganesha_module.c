@@ -22,7 +22,8 @@ enum {
 	GATE_US = 200000,       /* with a thousand clients at work; and what a hanging module costs at most */
 	PRECOPY_US = 5000000,   /* before the freeze, with pauses */
 	DUMP_US = 500000,       /* 211 ms for a thousand clients with ten thousand opens */
-	RELEASE_US = 30000,     /* some hundred descriptors; a process that dies is no slower */
+	RELEASE_US = 30000,     /* a process that dies is no slower, */
+	RELEASE_OPEN_US = 60,   /* and each of its files takes it some time as well */
 	START_US = 1000000,
 	POLL_US = 2000,
 	DRAIN_LOOK_MS = 3,      /* at most so long is waited for acknowledgements */
@@ -359,28 +360,33 @@ int ganesha_gate(struct ganesha *g, int64_t reopen_us, int64_t drain_us, uint64_
 	return ret;
 }
 
-/* One request to a server behind its gate: by the connection that closed it, or a new
- * one. It is the last one there. */
-static int one(struct ganesha *g, enum fsal_op op, const char *path, int64_t timeout_us, struct err *err)
+/* To a server behind its gate: by the connection that closed it, or a new one. It is
+ * the last request there. */
+int ganesha_thaw(struct ganesha *g, struct err *err)
 {
 	struct fsal_client *c = &g->gated;
 	struct fsal_answer a;
 	int ret = c->fd >= 0 && ganesha_server_alive(g) ? 0 : connect_to(g, c, err);
 
 	if (ret == 0)
-		ret = simple(c, op, 0, path, timeout_us, &a, err);
+		ret = simple(c, FSAL_THAW, 0, NULL, WORK_US, &a, err);
 	fsal_client_close(c);
 	return ret;
 }
 
-int ganesha_thaw(struct ganesha *g, struct err *err)
+/* Committed first: then nothing has to be noted of what is let go of. */
+int ganesha_release(struct ganesha *g, const char *point, int64_t opens, struct err *err)
 {
-	return one(g, FSAL_THAW, NULL, WORK_US, err);
-}
+	const struct fsal_request both[] = { { FSAL_COMMIT, 0, NULL }, { FSAL_RELEASE, 0, point } };
+	int64_t patience = RELEASE_US + opens * RELEASE_OPEN_US;
+	struct fsal_client *c = &g->gated;
+	struct fsal_answer a;
+	int ret = c->fd >= 0 && ganesha_server_alive(g) ? 0 : connect_to(g, c, err);
 
-int ganesha_release(struct ganesha *g, const char *point, struct err *err)
-{
-	int ret = one(g, FSAL_RELEASE, point, RELEASE_US, err);
-
+	if (ret == 0)
+		ret = fsal_client_send(c, both, 2, patience, err);
+	for (size_t i = 0; ret == 0 && i < 2; i++)
+		ret = fsal_client_hear(c, both[i].op, patience, &a, err);
+	fsal_client_close(c);
 	return ret < 0 ? ret : ganesha_set_phase(g, PHASE_RELEASED, err);
 }

@@ -26,6 +26,7 @@ static const struct op_row {
 	[FSAL_EXPORT_REMOVE] = { "export-remove", "id", false },
 	[FSAL_GRACE_START] = { "grace-start", "node_id", false },
 	[FSAL_GRACE_LIFT] = { "grace-lift", NULL, false },
+	[FSAL_COMMIT] = { "commit", NULL, false },
 	[FSAL_RELEASE] = { "release", NULL, true },
 	[FSAL_RECORDS] = { "records", NULL, false },
 	[FSAL_RECORD_KEPT] = { "record-kept", "record", false },
@@ -162,6 +163,7 @@ static void read_fields(struct reader *r, struct fsal_answer *a)
 	case FSAL_THAW:
 	case FSAL_EXPORT_ADD:
 	case FSAL_EXPORT_REMOVE:
+	case FSAL_COMMIT:
 	case FSAL_RELEASE:
 	case FSAL_RECORD_KEPT:
 	case FSAL_RECORD_ALONE:

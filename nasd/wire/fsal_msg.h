@@ -31,6 +31,7 @@ enum fsal_op {
 	FSAL_EXPORT_REMOVE, /* number: the export's id */
 	FSAL_GRACE_START, /* number: the node whose client records are taken over */
 	FSAL_GRACE_LIFT,
+	FSAL_COMMIT,      /* the gate never opens again, the process serves no more */
 	FSAL_RELEASE,     /* path: where the filesystem to let go of is mounted */
 	FSAL_RECORDS,     /* after its answer the module speaks by itself: struct fsal_record */
 	FSAL_RECORD_KEPT, /* number: that record is on both nodes' disks; has no answer */

@@ -206,6 +206,30 @@ START_TEST(a_stolen_lock_is_lost)
 }
 END_TEST
 
+/* Noted, opened since, closed since, and what is elsewhere. */
+START_TEST(dropped_for_good)
+{
+	int noted[40], gone, elsewhere = open("/dev/null", O_RDONLY | O_CLOEXEC), later;
+	struct fault f = {0};
+
+	for (size_t i = 0; i < 40; i++)
+		noted[i] = open_in("noted", O_RDWR | O_CREAT);
+	gone = open_in("gone", O_RDWR | O_CREAT);
+	fds_note(&fds);
+	close(gone);
+	later = open_in("later", O_RDWR | O_CREAT);
+	ck_assert_int_eq(fds_drop(&fds, "/nonexistent", &f), -ENOTDIR);
+	ck_assert_int_ge(fcntl(noted[0], F_GETFD), 0);
+	ck_assert_int_ge(fds_drop(&fds, fs->point, &f), 41);
+	for (size_t i = 0; i < 40; i++)
+		ck_assert_int_lt(fcntl(noted[i], F_GETFD), 0);
+	ck_assert_int_lt(fcntl(later, F_GETFD), 0);
+	ck_assert_int_ge(fcntl(elsewhere, F_GETFD), 0);
+	ck_assert_int_eq(umount2(fs->point, 0), 0);
+	close(elsewhere);
+}
+END_TEST
+
 START_TEST(release_refuses)
 {
 	struct fault f = {0};
@@ -283,6 +307,7 @@ int main(void)
 		tcase_add_test(real, a_closed_number_is_left_alone);
 		tcase_add_test(real, a_file_that_is_gone_is_lost);
 		tcase_add_test(real, a_stolen_lock_is_lost);
+		tcase_add_test(real, dropped_for_good);
 		tcase_add_test(real, release_refuses);
 		tcase_add_test(real, unacknowledged_bytes);
 		suite_add_tcase(s, real);
