@@ -10,6 +10,8 @@
 
 #include "log.h"
 
+enum { LINE_OUT_US = 100000 };
+
 static enum inject_what what_by_name(const char *name)
 {
 	if (!strcmp(name, "fail"))
@@ -71,6 +73,9 @@ enum inject_what egroup_inject(struct egroup *g, enum step_id step, bool after)
 	if (what == INJECT_NONE)
 		return what;
 	log_warn("injected fault %d at step %s, %s its effect", (int)what, step_name(step), after ? "after" : "before");
+	/* the line has a thread of its own to be written by, which is to get that far */
+	if (what == INJECT_RESET || what == INJECT_KILL)
+		usleep(LINE_OUT_US);
 	if (what == INJECT_RESET)
 		reset_node();
 	if (what == INJECT_KILL) {
