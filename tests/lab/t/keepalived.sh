@@ -6,7 +6,7 @@
 # well, and nothing moves; the master's link goes down, and the service is moved; links
 # flap, and it is moved once within hold-down.
 #
-# usage: keepalived.sh [quick]   (quick: death and split)
+# usage: keepalived.sh [PART...]   (death split link_loss replication_loss keepalived_dies)
 # shellcheck source=tests/lab/t/functions.sh
 . "$(dirname "$(readlink -f "$0")")/functions.sh"
 # shellcheck source=tests/lab/t/moves.sh
@@ -14,8 +14,13 @@
 # shellcheck source=tests/lab/t/failures.sh
 . "$t_dir/failures.sh"
 
-quick=${1:-}
-case $quick in '' | quick) ;; *) die "usage: keepalived.sh [quick]" ;; esac
+[ $# -gt 0 ] || set -- death split link_loss replication_loss keepalived_dies
+for part; do
+	case $part in
+	death | split | link_loss | replication_loss | keepalived_dies) ;;
+	*) die "no part '$part'" ;;
+	esac
+done
 
 vrrp_state() { on "$1" cut -d' ' -f1 /run/nasd/keepalived.vmstore; }
 vrrp_is() { [ "$(vrrp_state "$1")" = "$2" ]; } # NODE STATE
@@ -119,13 +124,9 @@ guest_begin guest vnode2
 sampler_start
 moves_begin
 : >"$t_tmp/rounds"
-death
-split
-if [ -z "$quick" ]; then
-	link_loss
-	replication_loss
-	keepalived_dies
-fi
+for part; do
+	"$part"
+done
 check "at no time both nodes had anything" sampler_overlaps 0
 sampler_stop
 check "the guest: no error, no bad block" lab guest stop guest
