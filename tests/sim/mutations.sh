@@ -68,7 +68,6 @@ to-no-proof|takeover.c|s/^\tproof = fence_book_proof(&t->book, &v);/\tstatic str
 to-no-second-look|takeover.c|s/if (t->proven_at && g->facts.*collected_us >= t->proven_at)/if (true)/|what became of this copy while the other was fenced is not looked at
 to-same-epoch|takeover.c|s/^\tuint64_t epoch = group_new_epoch(g);$/\tuint64_t epoch = g->j.epoch;/|taken over without a new epoch
 to-stale-copy|takeover.c|s/if (strcmp(f->drbd_disk, "UpToDate") != 0)/if (false)/|taken over with a copy that is not the newest
-to-no-look|takeover.c|s/if (!f->valid .. g->t.facts_at < g->t.silent_at .. g->t.outdating)/if (false)/|facts from before the silence decide
 to-unmet|takeover.c|s/if (!knows_the_epoch(g))/if (false)/|taken over in a boot that has not heard the other
 to-early|takeover.c|s/if (too_early(g, now, f))/if (false)/|a nasd that was just started fences a node that it has not met yet
 to-cut-off|takeover.c|s/if (!in_touch(g, g->t.silent_at))/if (false)/|a node that is cut off from the clients fences
@@ -81,7 +80,7 @@ held-keeps-told|held.c|s/return t->told == FENCE_PEER_OUTDATED ||.*/return true;
 held-any-copy|held.c|/^bool held_copy_good/,/^}/s/return known && .*/return true;/|promoted on a copy that may be the older one
 held-open|held.c|s/if (held_replicating(f) && t->asked)/if (false)/|the question stays open when DRBD is connected again
 held-old-agreement|held.c|s/if (!t->asked && t->told_at < t->frozen_at)/if (false)/|the agreement about an earlier loss is used
-held-serving-outdates|held.c|s/if (g->state != GS_STANDBY .. g->j.owner != group_peer_index(g))/if (false)/;s/else if (group_may_serve(g))/else if (false)/|outdated while serving is agreed to
+held-outdates-always|held.c|/^void held_outdate_asked/,/^}/s/^\tif (!why) {/\tif (true) {/|outdated whatever it is doing, and under whichever epoch
 held-not-outdated|held.c|s/^\t\t\tg->t.outdating = group_push(g, ACT_OUTDATE) != NULL;/\t\t\tgroup_send_err(g, MSG_OUTDATED, m->epoch, NULL);/|agreed without marking the copy
 held-disconnected|held.c|s/g->t.linked_us = now;$/;/|a new loss is not told from an old one
 said-once|group.c|s/if (g->state == GS_STANDBY && group_may_serve(g) != g->said_serving)/if (false)/|a standby that is free now does not say so
@@ -111,7 +110,7 @@ caught_by() { # folder
 	local t
 	for t in "${TESTS[@]}"; do
 		timeout 300 "$1/$t" >"$1/$t.out" 2>&1 && continue
-		echo "$t$(sed -n 's/.*SEED=\([0-9]*\) replays it.*/ \1/p;/SEED=/q' "$1/$t.out")"
+		echo "$t$(sed -n '/SEED=/{s/.*SEED=\([0-9]*\).*/ \1/p;q}' "$1/$t.out")"
 		return 0
 	done
 	return 1

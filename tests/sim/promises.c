@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { REPLY_SLACK_US = 5000000, SEEN_WITHIN_US = 1000000 };
+enum { REPLY_SLACK_US = 5000000, SEEN_WITHIN_US = 400000 };
 
 static void one_writer(struct sim *s)
 {
