@@ -1,0 +1,162 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# nasd under real corosync and Pacemaker: what nasd-pacemaker(7) says is expected. All the
+# time a guest and a client with a lock write.
+#
+# usage: pacemaker.sh [CASE...]   (default: all; a CASE is a function's name below)
+# shellcheck source=tests/lab/t/functions.sh
+. "$(dirname "$(readlink -f "$0")")/functions.sh"
+# shellcheck source=tests/lab/t/moves.sh
+. "$t_dir/moves.sh"
+# shellcheck source=tests/lab/t/failures.sh
+. "$t_dir/failures.sh"
+
+# Pacemaker knows who serves, and agrees with nasd.
+agrees() {
+	is_settled && on "$(active)" crm_mon -1 --output-as=xml >"$t_tmp/mon" &&
+		grep 'resource_agent="ocf:nasd:nasd"' "$t_tmp/mon" | grep 'role="Promoted"' -A1 >/dev/null &&
+		sed -n '/resource_agent="ocf:nasd:nasd".*role="Promoted"/,/<\/resource>/s/.*<node name="\([^"]*\)".*/\1/p' "$t_tmp/mon" |
+		grep -qx "$(active)"
+}
+both_agree() { agrees && [ "$(grep -c 'resource_agent="ocf:nasd:nasd".*failed="false"' "$t_tmp/mon")" = 2 ] && is_ready; }
+serves() { snap; [ "$(st "$1" '.groups[0].state')" = active ]; }
+
+writes() { # WHAT
+	writes_on guest "$HANG" || fail "$1: the guest writes on" "acknowledged $(acked guest)"
+	writes_on client "$HANG" || fail "$1: the client writes on" "acknowledged $(acked client)"
+}
+
+last_kind() { ctl "$1" history --limit 1 --json | jq -r '.entries[0] | "\(.kind) \(.result) \(.requested_by)"'; }
+
+# What of a move is Pacemaker's: from the command to the first row, by this machine's clock.
+before_freeze() { # NODE COMMAND-US
+	ctl "$1" history --limit 1 --json >"$t_tmp/entry"
+	jq -r --argjson asked "$2" --argjson began "$(host_us "$1" "$(date -d "$(jq -r '.entries[0].began' "$t_tmp/entry")" +%s%6N)")" \
+		'.entries[0] | (.steps | map(select(.stage == "freeze")) | map(.start_us) | min) as $freeze |
+		"to the beginning of nasd'"'"'s move \(($began - $asked) / 1000 | floor) ms, to the freeze \(($began + $freeze - $asked) / 1000 | floor) ms, freeze \(.freeze_us / 1000 | floor) ms"' "$t_tmp/entry"
+}
+
+moved_to() { # WHAT NODE COMMAND-US
+	await "$HANG" "$1: $2 serves" serves "$2" || { on "$2" crm_mon -1; return 1; }
+	writes "$1"
+	await "$HANG" "$1: Pacemaker agrees" agrees
+	is "$1: by nasd's switchover" "$(last_kind "$2" | cut -d' ' -f1,2)" "switchover done"
+	note "$1: $(before_freeze "$2" "$3"), guest's gap $(gap_between guest "$3" "$(wall_us)") ms"
+}
+
+move() {
+	local from to asked
+	await "$HANG" "move: ready" both_agree || return
+	from=$(active) to=$(other "$from")
+	asked=$(wall_us)
+	on "$from" crm_resource --move --resource vmstore-clone --promoted --node "$to" >"$t_tmp/out" 2>&1 ||
+		fail "crm_resource --move" "$(cat "$t_tmp/out")"
+	moved_to move "$to" "$asked"
+	on "$to" crm_resource --clear --resource vmstore-clone >/dev/null 2>&1
+}
+
+standby() {
+	local from to asked
+	await "$HANG" "standby: ready" both_agree || return
+	from=$(active) to=$(other "$from")
+	asked=$(wall_us)
+	on "$to" crm_standby --node "$from" --update on
+	moved_to standby "$to" "$asked"
+	on "$to" crm_standby --node "$from" --delete
+	await "$HANG" "unstandby: both are back" both_agree
+	is "unstandby: the group stays" "$(snap; active)" "$to"
+}
+
+crash() {
+	await "$HANG" "crash: ready" both_agree || return
+	round_begin || return
+	lab crash "$victim"
+	await "$HANG" "crash: $heir takes over" taken_over || { fence_story "$heir"; on "$heir" crm_mon -1; return; }
+	writes crash
+	is "crash: a takeover, asked for by Pacemaker" "$(last_kind "$heir")" "takeover done pacemaker"
+	note "crash: guest's gap $(gap_between guest "$round_from" "$(wall_us)") ms"
+	ctl "$heir" history --limit 1 --json | jq -r '.entries[0].steps[] | "      \(.name) \(.duration_us / 1000 | floor) ms \(.message)"'
+	revive "$victim" || fail "crash: $victim is back and stands by" "$(show_pair)"
+	await "$HANG" "crash: Pacemaker has both again" both_agree
+}
+
+# Its fence device refuses: nobody takes over, and it goes on when it works again.
+fence_failure() {
+	await "$HANG" "fence failure: ready" both_agree || return
+	round_begin || return
+	echo fail >"$LAB_STATE/node/$heir/fence.fault"
+	lab crash "$victim"
+	await "$HANG" "fence failure: Pacemaker says that it failed" \
+		eval "on $heir stonith_admin --history $victim --verbose 2>&1 | grep -qi fail"
+	check "fence failure: $heir waits" still_standby
+	note "$(ctl "$heir" status --json | jq -r '.groups[0].detail')"
+	rm -f "$LAB_STATE/node/$heir/fence.fault"
+	await "$HANG" "fence failure, repaired: $heir takes over" taken_over || on "$heir" crm_mon -1
+	writes "fence failure"
+	revive "$victim" || fail "fence failure: $victim is back" "$(show_pair)"
+	await "$HANG" "fence failure: Pacemaker has both again" both_agree
+}
+
+untouched() { # WHAT CMD...: the group stays where it is, and nobody is fenced
+	local what=$1 was since
+	shift
+	await "$HANG" "$what: ready" both_agree || return
+	was=$(active) since=$(wall_us)
+	"$@" "$was"
+	writes "$what"
+	await "$HANG" "$what: all is well again" both_agree
+	is "$what: the group stays" "$(active)" "$was"
+	is "$what: nobody is fenced" "$(fenced_by nas1 "$since")$(fenced_by nas2 "$since")" ""
+}
+kill_of() { on "$2" pkill -KILL -x "$1"; } # NAME NODE
+restart_nasd() { lab service "$1" nasd kill; }
+ganesha_killed() { on "$1" pkill -KILL -x ganesha.nfsd; }
+# pkill knows fifteen letters of a name
+pacemaker_crash() {
+	untouched "pacemakerd dies" kill_of pacemakerd
+	untouched "pacemaker-controld dies" kill_of pacemaker-contr
+	untouched "pacemaker-execd dies" kill_of pacemaker-execd
+}
+resource_failure() {
+	untouched "ganesha dies" ganesha_killed
+	untouched "nasd dies" restart_nasd
+}
+
+maintenance() {
+	await "$HANG" "maintenance: ready" both_agree || return
+	local was
+	was=$(active)
+	on "$was" crm_attribute --type crm_config --name maintenance-mode --update true
+	ganesha_killed "$was"
+	writes maintenance
+	ctl "$was" switchover "$(other "$was")" >/dev/null 2>&1 || fail "maintenance: an operator moves the group" "$(show_pair)"
+	writes "maintenance, moved"
+	ctl "$was" switchover "$was" >/dev/null 2>&1 || fail "maintenance: and back" "$(show_pair)"
+	on "$was" crm_attribute --type crm_config --name maintenance-mode --delete
+	await "$HANG" "maintenance: over" both_agree
+	is "maintenance: the group stays" "$(active)" "$was"
+}
+
+two_triggers() {
+	local out
+	await "$HANG" "two triggers: ready" both_agree || return
+	out=$(ctl nas1 takeover nas1 --by keepalived 2>&1)
+	is "two triggers at once are refused" "$? $(grep -c 'trigger = pacemaker is in force' <<<"$out")" "3 1"
+}
+
+[ $# -gt 0 ] || set -- move two_triggers standby resource_failure pacemaker_crash maintenance crash fence_failure
+requires pacemakerd corosync crm
+lab_begin
+# shellcheck disable=SC2016
+at_end 'rm -f "$LAB_STATE"/node/*/fence.fault; lab pacemaker down'
+check "Pacemaker comes up, with the example's configuration" lab pacemaker up
+writers_begin
+failures_since=$(wall_us)
+for case in "$@"; do
+	declare -F "$case" >/dev/null || die "no such case: $case"
+	"$case"
+done
+is "no node was fenced that was not off" "$(fences_of_living)" 0
+writers_end
+writers_say
+t_end
