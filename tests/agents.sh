@@ -75,6 +75,11 @@ is "start without a nasd" $rc 1
 status standby UpToDate
 agent monitor
 is "monitor, standing by, not started" "$rc $asked" "7 "
+status active UpToDate
+agent monitor
+is "a probe that finds it active" "$rc $asked" "8 crm_attribute --promotion --lifetime reboot --update 1000"
+rm "$tmp/rsc"/*
+status standby UpToDate
 agent start
 is "start" "$rc $asked" "0 crm_attribute --promotion --lifetime reboot --update 500"
 agent monitor

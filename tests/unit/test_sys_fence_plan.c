@@ -8,9 +8,9 @@
 #include "fence_plan.h"
 
 /* A configuration with these fence devices. */
-static struct conf *load_with(const char *fences)
+static struct conf *load_trigger(const char *trigger, const char *fences)
 {
-	static const char head[] = "cluster { name = t  secret-file = \"/k\"  trigger = manual  heartbeat-interval = 200ms\n"
+	static const char head[] = "cluster { name = t  secret-file = \"/k\"  trigger = %s  heartbeat-interval = 200ms\n"
 				   "dead-after = 2s }\n"
 				   "node nas1 { addresses = \"10.77.2.11\" }\nnode nas2 { addresses = \"10.77.2.12\" }\n";
 	static const char group[] = "group g { id = 1  drbd { resource = r0  device = \"/dev/drbd0\" }\n"
@@ -22,12 +22,36 @@ static struct conf *load_with(const char *fences)
 	struct conf *c = NULL;
 	struct err err = { 0 };
 	char text[8192], buf[1024];
+	int n = snprintf(text, sizeof(text), head, trigger);
 
-	snprintf(text, sizeof(text), "%s%s%s", head, fences, group);
+	snprintf(text + n, sizeof(text) - (size_t)n, "%s%s", fences, group);
 	if (conf_load_text("test", text, strlen(text), &c, &err))
 		ck_abort_msg("%s", err_format(&err, buf, sizeof(buf)));
 	return c;
 }
+
+static struct conf *load_with(const char *fences)
+{
+	return load_trigger("manual", fences);
+}
+
+/* Pacemaker is asked, for either node, and its answer is proof enough. */
+START_TEST(pacemaker_fences)
+{
+	struct conf *c = load_trigger("pacemaker", "");
+	struct fence_plan p;
+	struct err err = { 0 };
+
+	for (int node = 0; node < 2; node++) {
+		ck_assert_msg(fence_plan_of(c, node, &p, &err) == 0, "%s", err.msg);
+		ck_assert_str_eq(p.node, node ? "nas2" : "nas1");
+		ck_assert_uint_eq(p.n_devices, 1);
+		ck_assert_str_eq(p.devices[0].path, CONF_PACEMAKER_AGENT);
+		ck_assert(!p.devices[0].verify);
+	}
+	conf_free(c);
+}
+END_TEST
 
 START_TEST(devices_by_level)
 {
@@ -141,6 +165,7 @@ int main(void)
 {
 	TCase *tc = tcase_create("fence_plan");
 
+	tcase_add_test(tc, pacemaker_fences);
 	tcase_add_test(tc, devices_by_level);
 	tcase_add_test(tc, the_largest_plan);
 	tcase_add_test(tc, no_device);

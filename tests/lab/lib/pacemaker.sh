@@ -13,7 +13,8 @@ pacemaker_services() {
 
 # Both networks, and two nodes of which one may go on alone once it has fenced the other.
 # The token is Debian's 3 s shortened: the lab's nodes share a machine, and a standstill of
-# half a second is seen there.
+# half a second is seen there. Not at real-time priority: a node has one processor, and
+# corosync's start at that priority starves the watchdog for longer than it waits.
 corosync_conf() {
 	local n
 	cat <<-END
@@ -24,6 +25,11 @@ corosync_conf() {
 	    crypto_cipher: none
 	    crypto_hash: none
 	    token: 1500
+	}
+	system {
+	    sched_rr: no
+	    priority: 0
+	    move_to_root_cgroup: no
 	}
 	quorum {
 	    provider: corosync_votequorum
@@ -84,7 +90,11 @@ pacemaker_add() { # NODE
 	have=$(in_node "$1" /lab/bin/labnode service list)
 	# shellcheck disable=SC2086 # words
 	pacemaker_services | while read -r name rest; do
-		grep -q "^$name " <<<"$have" || in_node "$1" /lab/bin/labnode service add "$name" $rest || exit
+		if grep -q "^$name " <<<"$have"; then
+			in_node "$1" /lab/bin/labnode service start "$name"
+		else
+			in_node "$1" /lab/bin/labnode service add "$name" $rest
+		fi || exit
 	done || die "the services of $1 were not added"
 }
 
@@ -102,6 +112,9 @@ lab_pacemaker() { # up|down
 			in_node "$n" /lab/bin/labnode service stop corosync
 		done
 		lab_trigger heartbeat
+		for n in $NAS_NODES; do
+			boot_conf "$n" >"$LAB_STATE/node/$n/boot.conf"
+		done
 		return
 	fi
 	for n in $NAS_NODES; do
