@@ -15,26 +15,22 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/random.h>
-#include <unistd.h>
 
 #include "agent.h"
-#include "child.h"
+#include "fence_call.h"
 #include "clocks.h"
 #include "fence_plan.h"
 #include "log.h"
 #include "peer_handler.h"
 
-enum { QUESTIONS_MAX = 16, LANE_END_US = 500000, OUTPUT_MAX = 16384, CLOCK_BACK_US = 1000000 };
+enum { QUESTIONS_MAX = 16, LANE_END_US = 500000, CLOCK_BACK_US = 1000000 };
 
 struct question {
 	struct ctl_client *client; /* NULL: free */
 	struct egroup *g;
 	int64_t since_wall;
 };
-
-struct call_job;
 
 struct engine_fence {
 	struct engine *e;
@@ -43,7 +39,7 @@ struct engine_fence {
 	sd_event_source *timer;
 	struct fence_agent *agent; /* NULL: no run */
 	enum fence_goal goal;
-	struct call_job *call;     /* its program; NULL: none runs */
+	struct fence_call *call;   /* its newest program; NULL: it has ended */
 	unsigned run;              /* counts the runs: tells late answers apart */
 	struct ctl_client *look;   /* waits for a LOOK */
 	struct fence_run last, looked; /* the last run for OFF, and LOOK; their plans are not to be used */
@@ -107,68 +103,14 @@ static void tell_fenced(struct engine *e, const struct fence_evidence *ev)
 
 /* ---- agents */
 
-struct call_job {
-	struct engine_fence *f;
-	unsigned run, call;
-	char path[FENCE_PATH_LEN];
-	char *input;
-	size_t input_len;
-	uint64_t timeout_us;
-	int cancel_fd;             /* -1: it cannot be ended early */
-	struct child_result result;
-	struct err err;
-};
-
-static void call_fn(void *arg)
+static void call_done(void *data, struct fence_call *c, unsigned run, unsigned call, const struct fence_ended *ended)
 {
-	struct call_job *j = arg;
-	const char *const argv[] = { j->path, NULL };
-	struct child_spec spec = { .path = j->path, .argv = argv, .input = j->input, .input_len = j->input_len,
-				   .output_max = OUTPUT_MAX, .timeout_us = j->timeout_us,
-				   .cancel_fd = j->cancel_fd > 0 ? j->cancel_fd : 0 };
+	struct engine_fence *f = data;
 
-	child_run(&spec, &j->result, &j->err);
-}
-
-static enum fence_end end_of(enum child_end e)
-{
-	switch (e) {
-	case CHILD_EXITED: return FENCE_EXITED;
-	case CHILD_SIGNALLED: return FENCE_SIGNALLED;
-	case CHILD_TIMED_OUT: return FENCE_TIMED_OUT;
-	case CHILD_NOT_RUN: return FENCE_NOT_RUN;
-	}
-	return FENCE_NOT_RUN;
-}
-
-static void free_call(struct call_job *j)
-{
-	if (j->input)
-		explicit_bzero(j->input, j->input_len);
-	free(j->input);
-	if (j->cancel_fd >= 0)
-		close(j->cancel_fd);
-	child_result_free(&j->result);
-	free(j);
-}
-
-static void call_done(void *arg)
-{
-	struct call_job *j = arg;
-	struct engine_fence *f = j->f;
-	struct fence_ended ended = { .end = end_of(j->result.end), .code = j->result.code, .out = j->result.out,
-				     .err_out = j->result.err_out };
-
-	if (f->call == j)
+	if (f->call == c)
 		f->call = NULL;
-	if (ended.end == FENCE_EXITED)
-		log_info("fence agent %s ended after %lld ms with status %d", j->path,
-			 (long long)j->result.duration_us / 1000, ended.code);
-	else
-		log_warn("fence agent %s: %s", j->path, j->err.msg);
-	if (f->agent && f->run == j->run)
-		fence_agent_ended(f->agent, j->call, &ended, monotonic_us());
-	free_call(j);
+	if (f->agent && f->run == run)
+		fence_agent_ended(f->agent, call, ended, monotonic_us());
 }
 
 /* The device of this path that the run is at: its patience is the program's. */
@@ -185,37 +127,21 @@ static uint64_t patience(const struct engine_fence *f, const char *path)
 static int agent_run_program(void *data, unsigned call, const char *path, const void *input, size_t len)
 {
 	struct engine_fence *f = data;
-	struct call_job *j = calloc(1, sizeof(*j));
+	struct fence_call_spec spec = { .path = path, .input = input, .input_len = len,
+					.timeout_us = patience(f, path), .run = f->run, .call = call,
+					.done = call_done, .data = f };
 
-	if (!j)
-		return -ENOMEM;
-	j->f = f;
-	j->run = f->run;
-	j->call = call;
-	snprintf(j->path, sizeof(j->path), "%s", path);
-	j->timeout_us = patience(f, path);
-	j->cancel_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	j->input = malloc(len + 1);
-	if (!j->input) {
-		free_call(j);
-		return -ENOMEM;
-	}
-	memcpy(j->input, input, len);
-	j->input_len = len;
-	if (lane_submit(f->lane, call_fn, call_done, j) == 0) {
-		f->call = j;
-		return 0;
-	}
-	free_call(j);
-	return -ENOMEM;
+	f->call = fence_call_start(f->lane, &spec);
+	return f->call ? 0 : -ENOMEM;
 }
 
 static void agent_kill_program(void *data, unsigned call)
 {
 	struct engine_fence *f = data;
 
-	if (f->call && f->call->call == call && f->call->run == f->run && f->call->cancel_fd >= 0)
-		eventfd_write(f->call->cancel_fd, 1); /* else the lane ends it when its time is over */
+	(void)call; /* one runs at a time */
+	if (f->call)
+		fence_call_end(f->call);
 }
 
 static void agent_wake_at(void *data, int64_t at_us)
