@@ -203,8 +203,9 @@ static const char *where_storage(const struct run *r, enum cli_exit nas, bool le
 {
 	if (!r->nas)
 		return "the storage stays where it is";
-	return left || nas != CLI_DONE ? "the storage is where it was, or where 'nasctl status' says" :
-					 "the storage has moved";
+	if (left)
+		return "the storage is where it was";
+	return nas == CLI_DONE ? "the storage has moved" : "the storage has not moved as asked: nasctl status";
 }
 
 static enum cli_exit verdict(const struct run *r, enum cli_exit nas, bool left)
