@@ -24,7 +24,7 @@
 #include "log.h"
 #include "peer_handler.h"
 
-enum { QUESTIONS_MAX = 16, LANE_END_US = 500000, CLOCK_BACK_US = 1000000 };
+enum { QUESTIONS_MAX = 16, LANE_END_US = 500000 };
 
 struct question {
 	struct ctl_client *client; /* NULL: free */
@@ -44,8 +44,7 @@ struct engine_fence {
 	struct ctl_client *look;   /* waits for a LOOK */
 	struct fence_run last, looked; /* the last run for OFF, and LOOK; their plans are not to be used */
 	const struct fence_run *newest; /* of the two */
-	int64_t clock_us;          /* the wall clock's lead over the monotonic one, at most */
-	bool clock_back;           /* it was set back */
+	struct fence_since since;
 	bool have_last;
 	int64_t last_wall;
 	struct question questions[QUESTIONS_MAX];
@@ -56,18 +55,6 @@ static const char *peer_name(const struct engine *e)
 	return e->node_names[1 - e->spec.self];
 }
 
-/* Called whenever the peer comes or goes, so between any fencing of it and its
- * return: whether a clock was set back from one to the other. */
-static void watch_clock(struct engine_fence *f)
-{
-	int64_t offset = wall_us() - monotonic_us();
-
-	if (offset > f->clock_us)
-		f->clock_us = offset;
-	else if (offset < f->clock_us - CLOCK_BACK_US)
-		f->clock_back = true;
-}
-
 /* ---- the cores are told */
 
 void engine_fence_life_changed(struct engine *e)
@@ -75,7 +62,7 @@ void engine_fence_life_changed(struct engine *e)
 	struct peer_life life;
 
 	if (e->fence)
-		watch_clock(e->fence);
+		fence_since_watch(&e->fence->since, wall_us(), monotonic_us());
 	engine_liveness_get(e, &life);
 	for (size_t i = 0; i < e->n_groups; i++) {
 		group_peer_life(e->groups[i].core, monotonic_us(), &life);
@@ -222,23 +209,14 @@ static void agent_done(void *data, struct fence_agent *a)
 	engine_control_changed(f->e);
 }
 
-/* What Pacemaker's agent has to know: a fencing before the peer's last sign of life is
- * no proof. With a clock that was set back none is. */
 static void tell_since(struct engine_fence *f)
 {
-	struct fence_device *d = &f->plan.devices[0];
 	struct peer_life life;
-	int64_t since;
 
 	if (f->e->conf->cluster.trigger != CONF_TRIGGER_PACEMAKER)
 		return;
-	watch_clock(f);
 	engine_liveness_get(f->e, &life);
-	since = wall_us() - (monotonic_us() - life.heard_us);
-	d->n_options = life.heard_us >= 0 && !f->clock_back;
-	snprintf(d->options[0].key, sizeof(d->options[0].key), "since");
-	snprintf(d->options[0].value, sizeof(d->options[0].value), "%lld.%06d", (long long)since / 1000000,
-		 (int)(since % 1000000));
+	fence_since_tell(&f->since, &f->plan.devices[0], wall_us(), monotonic_us(), life.heard_us);
 }
 
 static int begin(struct engine_fence *f, enum fence_goal goal, struct err *err)

@@ -7,7 +7,10 @@
 
 #include "agent.h"
 
-enum { PACEMAKER_US = 90000000 }; /* as long as its own devices may take */
+enum {
+	PACEMAKER_US = 90000000, /* as long as its own devices may take */
+	SET_BACK_US = 1000000,
+};
 
 /* The configuration's limits are those of the room that runs the agents. */
 _Static_assert((int)CONF_FENCE_OPTIONS_MAX == (int)FENCE_OPTIONS_MAX, "options");
@@ -73,4 +76,25 @@ int fence_plan_of(const struct conf *c, int node, struct fence_plan *out, struct
 	for (unsigned i = 0; i < out->n_devices; i++)
 		out->total_us += kill_room(&out->devices[i]);
 	return fence_plan_check(out, err);
+}
+
+void fence_since_watch(struct fence_since *s, int64_t wall_us, int64_t mono_us)
+{
+	int64_t lead = wall_us - mono_us;
+
+	if (lead > s->lead_us)
+		s->lead_us = lead;
+	else if (lead < s->lead_us - SET_BACK_US)
+		s->set_back = true;
+}
+
+void fence_since_tell(struct fence_since *s, struct fence_device *d, int64_t wall_us, int64_t mono_us, int64_t heard_us)
+{
+	int64_t since = wall_us - (mono_us - heard_us);
+
+	fence_since_watch(s, wall_us, mono_us);
+	d->n_options = heard_us >= 0 && !s->set_back;
+	snprintf(d->options[0].key, sizeof(d->options[0].key), "since");
+	snprintf(d->options[0].value, sizeof(d->options[0].value), "%lld.%06d", (long long)since / 1000000,
+		 (int)(since % 1000000));
 }

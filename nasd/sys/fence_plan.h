@@ -16,4 +16,17 @@
  */
 int fence_plan_of(const struct conf *c, int node, struct fence_plan *out, struct err *err);
 
+/*
+ * What Pacemaker's agent has to know: a fencing before the peer's last sign of life is no
+ * proof. Pacemaker tells it by the wall clock; with one that was set back none is. Watch is
+ * called whenever the peer comes or goes, so between any fencing of it and its return.
+ * Times in microseconds; heard_us, as mono_us, of the monotonic clock, -1: never heard.
+ */
+struct fence_since {
+	int64_t lead_us; /* of the wall clock over the monotonic one, at most; all zero at first */
+	bool set_back;
+};
+void fence_since_watch(struct fence_since *s, int64_t wall_us, int64_t mono_us);
+void fence_since_tell(struct fence_since *s, struct fence_device *d, int64_t wall_us, int64_t mono_us, int64_t heard_us);
+
 #endif

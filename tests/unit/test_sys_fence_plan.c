@@ -53,6 +53,26 @@ START_TEST(pacemaker_fences)
 }
 END_TEST
 
+START_TEST(clock_set_back)
+{
+	struct fence_since s = { 0 };
+	struct fence_device d = { 0 };
+
+	fence_since_tell(&s, &d, 1000000000, 50000000, 48500000);
+	ck_assert_uint_eq(d.n_options, 1);
+	ck_assert_str_eq(d.options[0].key, "since");
+	ck_assert_str_eq(d.options[0].value, "998.500000");
+	fence_since_tell(&s, &d, 1000000000, 50000000, -1);
+	ck_assert_uint_eq(d.n_options, 0);
+	fence_since_watch(&s, 2000000000, 51000000); /* forward does no harm */
+	fence_since_tell(&s, &d, 2000000000, 51000000, 48500000);
+	ck_assert_uint_eq(d.n_options, 1);
+	fence_since_watch(&s, 1990000000, 52000000);
+	fence_since_tell(&s, &d, 1990000000, 52000000, 51000000);
+	ck_assert_uint_eq(d.n_options, 0);
+}
+END_TEST
+
 START_TEST(devices_by_level)
 {
 	struct conf *c = load_with("fence pdu-b { node = nas2  agent = \"/a/pdu\"  level = 2  options = { \"plug=2\", \"ip=b\" } }\n"
@@ -166,6 +186,7 @@ int main(void)
 	TCase *tc = tcase_create("fence_plan");
 
 	tcase_add_test(tc, pacemaker_fences);
+	tcase_add_test(tc, clock_set_back);
 	tcase_add_test(tc, devices_by_level);
 	tcase_add_test(tc, the_largest_plan);
 	tcase_add_test(tc, no_device);
