@@ -306,7 +306,8 @@ void group_tick(struct group_core *g, int64_t now)
 	if (now < g->next_monitor)
 		return;
 	g->next_monitor = now + g->cfg.monitor_us;
-	if (g->state != GS_STANDBY && g->state != GS_ACTIVE && !source_held(g))
+	if (g->state != GS_STANDBY && g->state != GS_ACTIVE && !source_held(g) &&
+	    !(g->state == GS_PREPARED && g->t.silent_at))
 		return; /* a move has better use for the time */
 	a = group_push(g, ACT_FACTS);
 	if (a)
