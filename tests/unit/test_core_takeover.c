@@ -168,6 +168,27 @@ START_TEST(standby_booted_beside_the_dead)
 END_TEST
 
 /* Not heard is not dead: the link cannot be made, and so no heartbeat is understood. */
+/* DRBD has met the owner's since the boot, and the copy is good; nasd has not. */
+START_TEST(standby_booted_and_not_met)
+{
+	for (uint64_t seed = 1; seed <= 20; seed++) {
+		pair(seed);
+		sim_kill_now(s, OTHER, true, true);
+		run_ms(8000);
+		sim_cut(s, false);
+		sim_start(s, OTHER);
+		run_ms(15000);
+		sim_kill_now(s, OWNER, true, true);
+		run_ms(40000);
+		ck_assert_int_eq(sim_active(s), NODE_NONE);
+		ck_assert_uint_eq(s->fence_runs, 1); /* the owner's own, of the standby */
+		sim_heal(s);
+		sim_start(s, OWNER);
+		core_rest(s, OWNER);
+	}
+}
+END_TEST
+
 START_TEST(restarted_beside_the_living)
 {
 	for (uint64_t seed = 1; seed <= 20; seed++) {
@@ -455,6 +476,7 @@ int main(void)
 	tcase_add_test(tc, nasd_of_the_owner_dies);
 	tcase_add_test(tc, standby_restarted_beside_the_dead);
 	tcase_add_test(tc, standby_booted_beside_the_dead);
+	tcase_add_test(tc, standby_booted_and_not_met);
 	tcase_add_test(tc, restarted_beside_the_living);
 	tcase_add_test(tc, owner_stands_still);
 	tcase_add_test(tc, devices);
