@@ -143,6 +143,21 @@ static void view_of(const struct group_core *g, int64_t now, struct fence_view *
 
 /* ---- proof */
 
+static void call_off(struct group_core *g)
+{
+	struct takeover *t = &g->t;
+	struct action *a;
+
+	if (t->need == NEED_NONE)
+		return;
+	t->need = NEED_NONE;
+	t->run_at = 0;
+	a = t->running ? group_push(g, ACT_FENCE) : NULL;
+	if (a)
+		snprintf(a->u.fence.reason, sizeof(a->u.fence.reason), "%s",
+			 t->silent_at ? "it is not needed any more" : "the node is heard again");
+}
+
 static void take_over(struct group_core *g, int64_t now, enum fence_peer_answer answer, const char *why)
 {
 	struct takeover *t = &g->t;
@@ -164,8 +179,6 @@ static void take_over(struct group_core *g, int64_t now, enum fence_peer_answer 
 	group_core_report(g, STEP_DETECT, heard, t->silent_at, OUTCOME_DONE, text);
 	group_core_report(g, STEP_FENCE, t->silent_at, now, OUTCOME_DONE, why);
 	held_may_be_told(g, now, answer, epoch, why);
-	t->need = NEED_NONE;
-	t->run_at = 0;
 	claim_own(g, now, epoch, why);
 }
 
@@ -176,13 +189,12 @@ static void proven(struct group_core *g, int64_t now, enum fence_need need, cons
 	char why[FENCE_EXPLAIN_MAX];
 
 	fence_book_explain(&g->t.book, v, why, sizeof(why));
+	call_off(g); /* or the node is switched off again after somebody has switched it on */
 	if (need == NEED_TAKEOVER) {
 		take_over(g, now, answer, why);
 		return;
 	}
 	held_may_be_told(g, now, answer, g->j.epoch, why);
-	g->t.need = NEED_NONE;
-	g->t.run_at = 0;
 	held_settle(g, now);
 }
 
@@ -197,21 +209,6 @@ void takeover_trusted(struct group_core *g, int64_t now, const struct group_requ
 }
 
 /* ---- the run */
-
-static void call_off(struct group_core *g)
-{
-	struct takeover *t = &g->t;
-	struct action *a;
-
-	if (t->need == NEED_NONE)
-		return;
-	t->need = NEED_NONE;
-	t->run_at = 0;
-	a = t->running ? group_push(g, ACT_FENCE) : NULL;
-	if (a)
-		snprintf(a->u.fence.reason, sizeof(a->u.fence.reason), "%s",
-			 t->silent_at ? "it is not needed any more" : "the node is heard again");
-}
 
 static void begin_run(struct group_core *g)
 {

@@ -241,9 +241,10 @@ static int judge(const struct child_spec *spec, const struct child_result *res, 
 			strsignal(res->code), *line ? ": " : "", line);
 		return -EIO;
 	case CHILD_TIMED_OUT:
-		return err_set(err, ERR_TIMEOUT, ETIMEDOUT, spec->path,
-			       called_off(spec) ? "was called off within %llu ms and ended%s%s" :
-						  "did not end within %llu ms and was ended%s%s",
+		if (called_off(spec))
+			return err_set(err, ERR_TIMEOUT, ETIMEDOUT, spec->path, "was ended by its caller%s%s",
+				       *line ? ": " : "", line);
+		return err_set(err, ERR_TIMEOUT, ETIMEDOUT, spec->path, "did not end within %llu ms and was ended%s%s",
 			       (unsigned long long)((spec->timeout_us ? spec->timeout_us :
 						     TIMEOUT_DEFAULT_US) / 1000),
 			       *line ? ": " : "", line);

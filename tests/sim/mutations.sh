@@ -52,7 +52,7 @@ done-once|peer.c|s/if (first && g->awaiting_done && h->epoch == g->j.epoch)/if (
 deadline-stays|actions.c|/a deadline belongs to the state that set it/d|a deadline outlives its state
 retry-at-once|program.c|s/g->prog.retry_at = now + (wait.*/g->prog.retry_at = now;/|a failed program is retried in a loop
 no-retry|program.c|s/^\tg->prog.retry_at = now + (wait.*//|a failed program is not retried
-deaf-to-epochs|peer.c|s/if (h->epoch > g->j.epoch && h->owner == peer) {/if (false) {/|the peer's newer epoch is passed over
+deaf-to-epochs|peer.c|s/if (h->epoch > g->j.epoch && (h->owner == peer .*/if (false) {/|the peer's newer epoch is passed over
 deaf-to-silence|peer.c|s/if (g->state == GS_PREPARED && h->epoch < g->txn_epoch &&/if (false \&\&/|a target waits for a source that knows of nothing
 no-take-back|journal.c|s/^\t\t\ttake_back(s);/\t\t\t;/|a failed commitment is not taken back
 no-rewrite|group.c|s/if (!g->n_unwritten [|][|] !g->rewrite_at [|][|] now < g->rewrite_at)/if (true)/|a failed record is not written again
@@ -73,6 +73,7 @@ to-early|takeover.c|s/if (too_early(g, now, f))/if (false)/|a nasd that was just
 to-cut-off|takeover.c|s/if (!in_touch(g, g->t.silent_at))/if (false)/|a node that is cut off from the clients fences
 to-no-last-look|takeover.c|s/if (need == NEED_IO && !t->looked)/if (false)/|a peer that DRBD is connected to again is switched off
 to-never-retries|takeover.c|s/t->run_at = now + g->cfg.fence_retry_us;/;/|a fence run that failed is not tried again
+to-run-goes-on|takeover.c|/^static void proven/,/^}/s/^\tcall_off(g);.*/\tg->t.need = NEED_NONE;/|a fence run goes on beside an operator's word
 to-no-call-off|takeover.c|/^static void call_off/,/^}/s/if (t->need == NEED_NONE)/if (true)/|a run goes on though the peer is heard
 held-untold|held.c|s/^\tif (g->j.owner != g->cfg.self)$/&/;/^static void let_io_go_on/,/^}/s/if (t->asked) {/if (false) {/|DRBD's question is not answered
 held-fenced-unproven|held.c|s/|| t->told_at <= t->linked_us)/|| false)/|what was known before DRBD's last connection is told again

@@ -246,6 +246,24 @@ START_TEST(devices)
 }
 END_TEST
 
+/* Else it would switch off the node that somebody has switched on meanwhile. */
+START_TEST(word_ends_the_run)
+{
+	pair(6);
+	s->device[OWNER] = DEVICE_HANGS;
+	sim_kill_now(s, OWNER, true, true);
+	for (int i = 0; i < 300 && !s->n[OTHER].run.on; i++)
+		run_ms(100);
+	ck_assert(s->n[OTHER].run.on);
+	ck_assert(core_ask(s, OTHER, REQUEST_CONFIRM, OWNER, false)->ok);
+	run_ms(50);
+	ck_assert(!s->n[OTHER].run.on);
+	run_ms(3000);
+	ck_assert_uint_eq(s->fence_runs, 1);
+	core_rest(s, OTHER);
+}
+END_TEST
+
 START_TEST(device_repaired)
 {
 	pair(4);
@@ -480,6 +498,7 @@ int main(void)
 	tcase_add_test(tc, restarted_beside_the_living);
 	tcase_add_test(tc, owner_stands_still);
 	tcase_add_test(tc, devices);
+	tcase_add_test(tc, word_ends_the_run);
 	tcase_add_test(tc, device_repaired);
 	tcase_add_test(tc, word_about_the_living);
 	tcase_add_test(tc, proof_wears_out);

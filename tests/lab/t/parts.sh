@@ -228,6 +228,9 @@ split_make() {
 	local p
 	for p in $NODES; do
 		on "$p" drbdadm disk-options --fencing=dont-care r0 || return 1
+	done
+	# a node that a Primary with fencing lets go has to be outdated first
+	for p in $NODES; do
 		on "$p" drbdadm disconnect r0 || return 1
 	done
 	on "$victim" sh -c 'echo owner >/srv/vmstore/mark; sync' || return 1
