@@ -16,7 +16,7 @@
 # shellcheck source=tests/lab/t/failures.sh
 . "$t_dir/failures.sh"
 
-UNDER_WRITERS="clocks_jump server_pauses server_hangs standby_server_dies nasd_dies address_gone address_stolen disk_fails"
+UNDER_WRITERS="clocks_jump server_pauses server_hangs server_leaves standby_server_dies nasd_dies address_gone address_stolen disk_fails"
 MENDED="fs_full fs_readonly split_keep_owner split_keep_other"
 # shellcheck disable=SC2206 # words
 case ${1:-} in
@@ -78,6 +78,35 @@ server_pauses() {
 	on "$victim" sh -c "kill -STOP $pid; sleep 5; kill -CONT $pid"
 	recovered "ganesha stands still for 5 s"
 	is "ganesha stands still for 5 s: it is the same" "$(ganesha_pid "$victim")" "$pid"
+}
+
+on_server_failure() { # restart|switchover
+	local p file
+	for p in $NODES; do
+		file=$LAB_STATE/node/$p/root/etc/nasd/nasd.conf
+		sed -i -e '/^\ton-server-failure = /d' -e "s/^group .*/&\n\ton-server-failure = $1/" "$file" &&
+			lab put "$p" "$file" /etc/nasd/nasd.conf >/dev/null && lab service "$p" nasd restart >/dev/null || return 1
+	done
+	wait_until "$HANG" is_ready
+}
+
+# It dies again and again: with on-server-failure = switchover the third time is enough.
+server_leaves() {
+	local n
+	on_server_failure switchover || { fail "on-server-failure = switchover is taken"; return 1; }
+	at_end "on_server_failure restart"
+	part_begin || return 1
+	for n in 1 2 3; do
+		[ "$n" = 1 ] || await "$HANG" "ganesha dies, $((n - 1)) of 3: served again on $victim" is_ready || return 1
+		on "$victim" kill -KILL "$(ganesha_pid "$victim")"
+		sleep 1
+	done
+	await "$HANG" "ganesha dies 3 times: the group is moved" moved_to_heir || { show_pair; return 1; }
+	check "ganesha dies 3 times: it was a planned switchover" log_says "$victim" 'every precondition holds'
+	check "ganesha dies 3 times: the reason is in the log" log_says "$victim" 'the server died 3 times within 10 minutes'
+	check "ganesha dies 3 times: the pair is whole" wait_until "$HANG" is_ready
+	check "ganesha dies 3 times: guest and client write on" both_write
+	is "ganesha dies 3 times: nobody was fenced" "$(power_log "$round_from" | grep -c -v ' lab$')" 0
 }
 
 standby_server_dies() {
