@@ -149,7 +149,8 @@ static int note_descriptor(struct fds *f, int fd, const struct stat *st, struct 
 	return 0;
 }
 
-static int note_all(struct fds *f, struct fault *fault)
+/* Calls look with each open number but that of the list itself; ends with its first error. */
+static int each_number(int (*look)(struct fds *f, int fd, struct fault *fault), struct fds *f, struct fault *fault)
 {
 	DIR *dir = opendir("/proc/self/fd");
 	struct dirent *d;
@@ -159,13 +160,21 @@ static int note_all(struct fds *f, struct fault *fault)
 		return fault_set(fault, errno, "cannot read /proc/self/fd: %s", strerror(errno));
 	while (ret == 0 && (d = readdir(dir))) {
 		int fd = atoi(d->d_name);
-		struct stat st;
 
-		if (fd >= FIRST_FD && fd != dirfd(dir) && fstat(fd, &st) == 0 && st.st_dev == f->dev)
-			ret = note_descriptor(f, fd, &st, fault);
+		if (fd >= FIRST_FD && fd != dirfd(dir))
+			ret = look(f, fd, fault);
 	}
 	closedir(dir);
 	return ret;
+}
+
+static int note_below(struct fds *f, int fd, struct fault *fault)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0 || st.st_dev != f->dev)
+		return 0;
+	return note_descriptor(f, fd, &st, fault);
 }
 
 /* An anonymous file, so that no filesystem is held and the descriptor can be
@@ -201,7 +210,7 @@ int fds_release(struct fds *f, const char *dir, struct fault *fault)
 	f->dev = st.st_dev;
 	ret = open_hole(f, fault);
 	if (ret == 0)
-		ret = note_all(f, fault);
+		ret = each_number(note_below, f, fault);
 	if (ret < 0) {
 		fds_forget(f);
 		return ret;
@@ -216,26 +225,7 @@ int fds_release(struct fds *f, const char *dir, struct fault *fault)
 
 /* ---- for good */
 
-/* Calls look with each open number but that of the list itself. */
-static int each_number(int (*look)(struct fds *f, int fd), struct fds *f, struct fault *fault)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	struct dirent *d;
-	int ret = 0;
-
-	if (!dir)
-		return fault_set(fault, errno, "cannot read /proc/self/fd: %s", strerror(errno));
-	while (ret == 0 && (d = readdir(dir))) {
-		int fd = atoi(d->d_name);
-
-		if (fd >= FIRST_FD && fd != dirfd(dir))
-			ret = look(f, fd);
-	}
-	closedir(dir);
-	return ret < 0 ? fault_set(fault, -ret, "cannot list the descriptors: %s", strerror(-ret)) : 0;
-}
-
-static int note_number(struct fds *f, int fd)
+static int note_number(struct fds *f, int fd, struct fault *fault)
 {
 	size_t want = (size_t)fd + 1;
 	struct stat st;
@@ -247,7 +237,7 @@ static int note_number(struct fds *f, int fd)
 		dev_t *noted = realloc(f->noted, room * sizeof(*noted));
 
 		if (!noted)
-			return -ENOMEM;
+			return fault_set(fault, ENOMEM, "out of memory");
 		memset(noted + f->n_noted, 0, (room - f->n_noted) * sizeof(*noted));
 		f->noted = noted;
 		f->n_noted = room;
@@ -264,11 +254,11 @@ void fds_note(struct fds *f)
 }
 
 /* Those to be closed are all that stay noted on it. */
-static int note_dropped(struct fds *f, int fd)
+static int note_dropped(struct fds *f, int fd, struct fault *fault)
 {
 	if ((size_t)fd < f->n_noted && f->noted[fd] == f->dev)
 		return 0;
-	return note_number(f, fd);
+	return note_number(f, fd, fault);
 }
 
 int fds_drop(struct fds *f, const char *dir, struct fault *fault)
