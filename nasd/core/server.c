@@ -34,6 +34,7 @@ static bool leave(struct group_core *g, int64_t now, const char *why)
 		return false;
 	g->srv.leave_at = now + LEAVE_AGAIN_US;
 	snprintf(r.by, sizeof(r.by), "nasd: %s", why);
+	group_set_state(g, g->state, "%s; it is better off on %s", why, group_node_name(g, r.target));
 	group_request(g, now, &r);
 	return true;
 }
