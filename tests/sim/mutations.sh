@@ -80,7 +80,6 @@ held-fenced-unproven|held.c|s/|| t->told_at <= t->linked_us)/|| false)/|what was
 held-keeps-told|held.c|s/return t->told == FENCE_PEER_OUTDATED ||.*/return true;/|told though the peer was heard since
 held-any-copy|held.c|/^bool held_copy_good/,/^}/s/return known && .*/return true;/|promoted on a copy that may be the older one
 held-open|held.c|s/if (held_replicating(f) && t->asked)/if (false)/|the question stays open when DRBD is connected again
-held-old-agreement|held.c|s/if (!t->asked && t->told_at < t->frozen_at)/if (false)/|the agreement about an earlier loss is used
 held-not-outdated|held.c|s/^\t\t\tg->t.outdating = group_push(g, ACT_OUTDATE) != NULL;/\t\t\tgroup_send_err(g, MSG_OUTDATED, m->epoch, NULL);/|agreed without marking the copy
 held-disconnected|held.c|s/g->t.linked_us = now;$/;/|a new loss is not told from an old one
 said-once|group.c|s/if (g->state == GS_STANDBY && group_may_serve(g) != g->said_serving)/if (false)/|a standby that is free now does not say so
