@@ -213,7 +213,7 @@ START_TEST(called_off)
 	ck_assert_int_eq(sh(script_of("sleep 1000 & echo $!; : >", "; wait"), &spec, &res, &e), -ETIMEDOUT);
 	pthread_join(t, NULL);
 	ck_assert_int_eq(res.end, CHILD_TIMED_OUT);
-	ck_assert_ptr_nonnull(strstr(e.msg, "called off"));
+	ck_assert_ptr_nonnull(strstr(e.msg, "ended by its caller"));
 	assert_gone(res.out);
 	child_result_free(&res);
 	unlink(off_path);
