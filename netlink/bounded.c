@@ -6,7 +6,8 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+
+#include "clocks.h"
 
 struct job {
 	pthread_mutex_t lock; /* protects done, abandoned */
@@ -62,16 +63,9 @@ static struct job *job_new(int (*fn)(const void *arg, struct err *e), const void
 /* Whether the job is done in time; if not, it belongs to its thread now. */
 static bool job_wait(struct job *job, unsigned timeout_ms)
 {
-	struct timespec until;
+	struct timespec until = timespec_of_us(monotonic_us() + (int64_t)timeout_ms * 1000);
 	bool done;
 
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += timeout_ms / 1000;
-	until.tv_nsec += (long)(timeout_ms % 1000) * 1000000;
-	if (until.tv_nsec >= 1000000000) {
-		until.tv_sec++;
-		until.tv_nsec -= 1000000000;
-	}
 	pthread_mutex_lock(&job->lock);
 	while (!job->done && pthread_cond_timedwait(&job->changed, &job->lock, &until) != ETIMEDOUT)
 		;

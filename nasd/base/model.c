@@ -128,3 +128,8 @@ bool facts_fs_full(const struct facts *f)
 
 	return f->fs_size_bytes && f->fs_free_bytes < (least < most ? least : most);
 }
+
+bool facts_drbd_connected(const struct facts *f)
+{
+	return !strcmp(f->drbd_cstate, "Connected") || !strcmp(f->drbd_cstate, "Established");
+}

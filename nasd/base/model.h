@@ -130,6 +130,9 @@ struct facts {
 /* Little room is left in the mounted filesystem: below 1%, or 64 MiB where that is less. */
 bool facts_fs_full(const struct facts *f);
 
+/* DRBD replicates and no resync runs: "Connected" in 8.4, "Established" in 9. */
+bool facts_drbd_connected(const struct facts *f);
+
 /* One line of the preflight: a precondition, whether it holds, and the remedy. */
 struct finding {
 	char check[40];           /* stable name: "drbd-uptodate" */

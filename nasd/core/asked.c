@@ -18,18 +18,9 @@
 
 enum { PATIENCE_US = 5000000 }; /* for what may still come by itself */
 
-static const char *peer_name(const struct group_core *g)
-{
-	return group_node_name(g, group_peer_index(g));
-}
-
 static void refuse(struct group_core *g, const struct group_request *req, const char *msg, const char *remedy)
 {
-	struct err e;
-
-	err_set(&e, ERR_REFUSED, EBUSY, req->kind == REQUEST_RELEASE ? "release" : "takeover", "%s", msg);
-	err_remedy(&e, "%s", remedy);
-	request_reply(g, req, false, &e, "", false);
+	request_refuse(g, req, EBUSY, req->kind == REQUEST_RELEASE ? "release" : "takeover", msg, remedy);
 }
 
 /* ---- to serve */
@@ -42,6 +33,17 @@ bool asked_open(const struct group_core *g)
 static bool waits(const struct group_core *g)
 {
 	return asked_open(g) && (g->state == GS_STANDBY || g->state == GS_PREPARED);
+}
+
+/* Nothing is under way that could bring proof. */
+static bool idle(const struct group_core *g)
+{
+	return g->t.need != NEED_TAKEOVER || !g->cfg.can_fence;
+}
+
+static bool serves(const struct group_core *g)
+{
+	return g->state == GS_ACTIVE && g->prog.purpose != PURPOSE_CONFIRM;
 }
 
 /* Why it does not get anywhere. */
@@ -64,7 +66,7 @@ static void give_up(struct group_core *g, const char *why)
 {
 	struct err e;
 
-	err_set(&e, ERR_REFUSED, EBUSY, "takeover", "not taken over from %s: %.180s", peer_name(g), why ? why : "");
+	err_set(&e, ERR_REFUSED, EBUSY, "takeover", "not taken over from %s: %.180s", group_peer_name(g), why ? why : "");
 	err_remedy(&e, "see 'nasctl status' and 'nasctl fence status'; it may be asked again at any time");
 	request_reply_open(g, false, &e, "");
 }
@@ -85,19 +87,19 @@ static void by_agreement(struct group_core *g, int64_t now)
 
 void asked_think(struct group_core *g, int64_t now)
 {
-	if (asked_open(g) && g->state == GS_ACTIVE && g->prog.purpose != PURPOSE_CONFIRM)
+	if (asked_open(g) && serves(g))
 		request_reply_open(g, true, NULL, "");
 	if (!waits(g))
 		return;
 	if (g->peer_up && g->peer_hello && g->state == GS_STANDBY)
 		by_agreement(g, now);
-	if (waits(g) && (g->t.need != NEED_TAKEOVER || !g->cfg.can_fence) && now >= g->asked_at + PATIENCE_US)
+	if (waits(g) && idle(g) && now >= g->asked_at + PATIENCE_US)
 		give_up(g, obstacle(g, now));
 }
 
 int64_t asked_next_tick(const struct group_core *g)
 {
-	return waits(g) && (g->t.need != NEED_TAKEOVER || !g->cfg.can_fence) ? g->asked_at + PATIENCE_US : 0;
+	return waits(g) && idle(g) ? g->asked_at + PATIENCE_US : 0;
 }
 
 void asked_begin(struct group_core *g, int64_t now, const struct group_request *req)
@@ -107,7 +109,7 @@ void asked_begin(struct group_core *g, int64_t now, const struct group_request *
 		       "see `trigger' in nasd.conf(5)");
 		return;
 	}
-	if (g->state == GS_ACTIVE && g->prog.purpose != PURPOSE_CONFIRM) {
+	if (serves(g)) {
 		request_reply(g, req, true, NULL, "it is active here already", false);
 		return;
 	}

@@ -117,7 +117,7 @@ static void judge_drbd(struct judge *j, int node, const struct facts *a, bool is
 		 !strncmp(a->drbd_cstate, "Verify", 6))
 		fail(f, "wait until the resync has ended: 'nasctl status'", "a resync is running (%s, %llu KiB to go)",
 		     a->drbd_cstate, (unsigned long long)(a->drbd_out_of_sync >> 10));
-	else if (strcmp(a->drbd_cstate, "Connected") && strcmp(a->drbd_cstate, "Established"))
+	else if (!facts_drbd_connected(a))
 		fail(f, "check the replication network, then drbdadm connect", "DRBD is not connected (%s)",
 		     a->drbd_cstate);
 	if (!a->drbd_known)

@@ -15,11 +15,7 @@ enum { CLAIM_TIMEOUT_US = 5000000 };
 
 static void reply_error(struct group_core *g, const struct group_request *req, const char *msg, const char *remedy)
 {
-	struct err e;
-
-	err_set(&e, ERR_REFUSED, EPERM, "takeover", "%s", msg);
-	err_remedy(&e, "%s", remedy);
-	request_reply(g, req, false, &e, "", false);
+	request_refuse(g, req, EPERM, "takeover", msg, remedy);
 }
 
 void claim_own(struct group_core *g, int64_t now, uint64_t epoch, const char *proof)
@@ -126,7 +122,7 @@ static void yield(struct group_core *g, int64_t now, uint64_t epoch)
 	struct err e;
 
 	err_set(&e, ERR_REFUSED, EBUSY, "takeover", "%s asked for it at the same time",
-		group_node_name(g, group_peer_index(g)));
+		group_peer_name(g));
 	err_remedy(&e, "see 'nasctl status' there");
 	group_say_standby(g);
 	group_finish_log(g, now, RESULT_REFUSED, &e);

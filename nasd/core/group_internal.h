@@ -133,6 +133,11 @@ static inline const char *group_node_name(const struct group_core *g, int node)
 	return node >= 0 && node < 2 ? g->cfg.node_names[node] : "nobody";
 }
 
+static inline const char *group_peer_name(const struct group_core *g)
+{
+	return group_node_name(g, group_peer_index(g));
+}
+
 /* actions.c */
 struct action *group_push(struct group_core *g, enum action_type type);
 /* Takes a message of this type out of the queue again; false: none was there. */
@@ -300,6 +305,9 @@ struct action *request_reply(struct group_core *g, const struct group_request *r
 			     const char *note, bool log);
 /* From here an answer is owed, in time. */
 void request_open(struct group_core *g, int64_t began, const struct group_request *req);
+/* Refuses req: errnum, the place, what is wrong and what helps. */
+void request_refuse(struct group_core *g, const struct group_request *req, int errnum, const char *where,
+		    const char *msg, const char *remedy);
 /* Answers g->req when an answer is still owed. */
 void request_reply_open(struct group_core *g, bool ok, const struct err *e, const char *note);
 /* The peer is to do it; its answer is ours. */

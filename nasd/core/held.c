@@ -17,11 +17,6 @@ enum {
 	FACTS_WAIT_US = 2000000,
 };
 
-static const char *peer_name(const struct group_core *g)
-{
-	return group_node_name(g, group_peer_index(g));
-}
-
 /* ---- what is the case */
 
 bool held_replicating(const struct facts *f)
@@ -210,12 +205,12 @@ void held_outdated(struct group_core *g, int64_t now, const struct peer_msg *m)
 	if (m->epoch != g->j.epoch || !held_serves(g) || !held_now(g))
 		return;
 	if (!m->u.answer.ok) {
-		snprintf(g->t.trouble, sizeof(g->t.trouble), "%s does not mark its copy outdated: %.150s", peer_name(g),
+		snprintf(g->t.trouble, sizeof(g->t.trouble), "%s does not mark its copy outdated: %.150s", group_peer_name(g),
 			 m->u.answer.err.msg);
 		held_look(g); /* DRBD may be connected again */
 		return;
 	}
-	snprintf(why, sizeof(why), "%s stands by and has marked its copy outdated", peer_name(g));
+	snprintf(why, sizeof(why), "%s stands by and has marked its copy outdated", group_peer_name(g));
 	held_may_be_told(g, now, FENCE_PEER_OUTDATED, g->j.epoch, why);
 }
 

@@ -34,7 +34,7 @@ static void adopt_owner(struct group_core *g, int64_t now, uint64_t epoch, int o
 
 	group_journal(g, "owner", epoch, owner, why);
 	g->wait_resume = false;
-	err_set(&e, ERR_PEER, ESTALE, "epoch", "%s %s under the newer epoch %llu", group_node_name(g, group_peer_index(g)),
+	err_set(&e, ERR_PEER, ESTALE, "epoch", "%s %s under the newer epoch %llu", group_peer_name(g),
 		owner == NODE_NONE ? "has released the group" : "owns the group", (unsigned long long)epoch);
 	err_remedy(&e, "see 'nasctl status' there; 'nasctl switchover' moves the group back");
 	if (!asked_open(g))
@@ -68,7 +68,7 @@ void group_peer_down(struct group_core *g, int64_t now, const char *reason)
 	g->peer_hello = false;
 	g->facts[group_peer_index(g)].valid = false;
 	err_set(&e, ERR_PEER, ENOTCONN, "peer", "the link to %s was lost: %s",
-		group_node_name(g, group_peer_index(g)), reason);
+		group_peer_name(g), reason);
 	err_remedy(&e, "check nasd on that node and the network between the nodes");
 	request_peer_down(g, now, &e);
 	if (g->state == GS_SWITCHING)
@@ -144,7 +144,7 @@ static void remote_request(struct group_core *g, int64_t now, const struct peer_
 	struct group_request r = { .id = m->u.answer.request, .target = m->u.answer.target, .remote = true };
 
 	r.kind = r.target == g->cfg.self ? REQUEST_TAKEOVER : REQUEST_SWITCHOVER;
-	snprintf(r.by, sizeof(r.by), "%s", group_node_name(g, group_peer_index(g)));
+	snprintf(r.by, sizeof(r.by), "%s", group_peer_name(g));
 	group_request(g, now, &r);
 }
 

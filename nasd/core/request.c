@@ -53,6 +53,16 @@ void request_open(struct group_core *g, int64_t began, const struct group_reques
 	g->req_deadline = began + g->cfg.switchover_us + req->hold_us;
 }
 
+void request_refuse(struct group_core *g, const struct group_request *req, int errnum, const char *where,
+		    const char *msg, const char *remedy)
+{
+	struct err e;
+
+	err_set(&e, ERR_REFUSED, errnum, where, "%s", msg);
+	err_remedy(&e, "%s", remedy);
+	request_reply(g, req, false, &e, "", false);
+}
+
 void request_reply_open(struct group_core *g, bool ok, const struct err *e, const char *note)
 {
 	if (!g->req_open)
@@ -147,10 +157,10 @@ static void answer_late(struct group_core *g)
 
 	if (g->awaiting_done)
 		err_set(&e, ERR_TIMEOUT, ETIMEDOUT, "confirm", "committed, but %s has not said that it serves",
-			group_node_name(g, group_peer_index(g)));
+			group_peer_name(g));
 	else if (g->forwarded)
 		err_set(&e, ERR_TIMEOUT, ETIMEDOUT, "request", "%s has not answered",
-			group_node_name(g, group_peer_index(g)));
+			group_peer_name(g));
 	else
 		err_set(&e, ERR_TIMEOUT, ETIMEDOUT, step_name(program_step(g)), "not done in time, %s is %s: %.150s",
 			group_node_name(g, g->cfg.self), group_state_name(g->state), g->detail);
@@ -221,11 +231,7 @@ void request_forward(struct group_core *g, int64_t now, const struct group_reque
 
 static void refuse(struct group_core *g, const struct group_request *req, const char *msg, const char *remedy)
 {
-	struct err e;
-
-	err_set(&e, ERR_REFUSED, EBUSY, "request", "%s", msg);
-	err_remedy(&e, "%s", remedy);
-	request_reply(g, req, false, &e, "", false);
+	request_refuse(g, req, EBUSY, "request", msg, remedy);
 }
 
 void group_request(struct group_core *g, int64_t now, const struct group_request *req)

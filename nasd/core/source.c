@@ -119,11 +119,9 @@ static void hold_broken(struct group_core *g, int64_t now, const char *where, co
 
 void source_hold_facts(struct group_core *g, int64_t now, const struct facts *f)
 {
-	bool connected = !strcmp(f->drbd_cstate, "Connected") || !strcmp(f->drbd_cstate, "Established");
-
 	if (!source_held(g) || !f->valid)
 		return;
-	if (!f->drbd_known || !connected || strcmp(f->drbd_peer_disk, "UpToDate") || f->drbd_suspended)
+	if (!f->drbd_known || !facts_drbd_connected(f) || strcmp(f->drbd_peer_disk, "UpToDate") || f->drbd_suspended)
 		hold_broken(g, now, "drbd-connected", "DRBD does not replicate to a copy that is UpToDate any more");
 	else if (f->server != SERVER_SERVING)
 		hold_broken(g, now, "ganesha", "ganesha does not serve any more");
@@ -210,7 +208,7 @@ void source_commit_written(struct group_core *g, int64_t now, bool ok, const str
 	group_send(g, MSG_COMMIT, g->txn_epoch);
 	g->peer.epoch = g->txn_epoch;
 	group_set_state(g, GS_STANDBY, "handed over, waiting for %s to serve",
-			group_node_name(g, group_peer_index(g)));
+			group_peer_name(g));
 	/* The server is started warm when the target serves, or does not say so soon:
 	 * what that takes of the disks, the network and a shared host, the clients
 	 * would wait for. */
@@ -276,7 +274,7 @@ void source_tick(struct group_core *g, int64_t now)
 		return;
 	} else {
 		err_set(&e, ERR_TIMEOUT, ETIMEDOUT, g->src == SRC_PREPARE ? "reserve" : "clients",
-			"%s did not answer in time", group_node_name(g, group_peer_index(g)));
+			"%s did not answer in time", group_peer_name(g));
 		err_remedy(&e, "see nasd's log there");
 	}
 	source_abort(g, now, &e);

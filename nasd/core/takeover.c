@@ -38,11 +38,6 @@ void takeover_init(struct group_core *g)
 	g->t.linked_us = -1;
 }
 
-static const char *peer_name(const struct group_core *g)
-{
-	return group_node_name(g, group_peer_index(g));
-}
-
 /* ---- what is the case */
 
 /* Not known to be cut off from the clients, by an answer since then. */
@@ -130,7 +125,7 @@ static void view_of(const struct group_core *g, int64_t now, struct fence_view *
 	const struct takeover *t = &g->t;
 
 	memset(v, 0, sizeof(*v));
-	snprintf(v->node, sizeof(v->node), "%s", peer_name(g));
+	snprintf(v->node, sizeof(v->node), "%s", group_peer_name(g));
 	v->epoch = g->j.epoch;
 	snprintf(v->boot_id, sizeof(v->boot_id), "%s", t->life.boot_id);
 	v->heard_us = held_alive_us(g);
@@ -166,7 +161,7 @@ static void take_over(struct group_core *g, int64_t now, enum fence_peer_answer 
 	char text[200];
 	struct err e;
 
-	err_set(&e, ERR_PEER, EHOSTDOWN, "peer", "%s died meanwhile; this node takes the group over", peer_name(g));
+	err_set(&e, ERR_PEER, EHOSTDOWN, "peer", "%s died meanwhile; this node takes the group over", group_peer_name(g));
 	err_remedy(&e, "see 'nasctl history'");
 	if (!asked_open(g))
 		request_reply_open(g, false, &e, "");
@@ -175,7 +170,7 @@ static void take_over(struct group_core *g, int64_t now, enum fence_peer_answer 
 	g->txn_epoch = epoch;
 	group_begin_log(g, heard, SWITCH_TAKEOVER, epoch, group_peer_index(g), g->cfg.self,
 			asked_open(g) ? g->req.by : "nasd");
-	snprintf(text, sizeof(text), "nothing heard of %s", peer_name(g));
+	snprintf(text, sizeof(text), "nothing heard of %s", group_peer_name(g));
 	group_core_report(g, STEP_DETECT, heard, t->silent_at, OUTCOME_DONE, text);
 	group_core_report(g, STEP_FENCE, t->silent_at, now, OUTCOME_DONE, why);
 	held_may_be_told(g, now, answer, epoch, why);
@@ -203,7 +198,7 @@ void takeover_trusted(struct group_core *g, int64_t now, const struct group_requ
 {
 	char why[200];
 
-	snprintf(why, sizeof(why), "%.80s has confirmed that %s is off%s", req->by, peer_name(g),
+	snprintf(why, sizeof(why), "%.80s has confirmed that %s is off%s", req->by, group_peer_name(g),
 		 req->accept_old_copy ? ", and accepts that this copy may be old" : "");
 	held_may_be_told(g, now, req->accept_old_copy ? FENCE_PEER_FENCED : FENCE_PEER_DOWN, g->j.epoch, why);
 }
@@ -306,7 +301,7 @@ static void refuse_confirm(struct group_core *g, int64_t now, const struct group
 {
 	struct err e;
 
-	err_set(&e, ERR_REFUSED, EBUSY, "fence", "%s is not off: its nasd was heard %lld ms ago", peer_name(g),
+	err_set(&e, ERR_REFUSED, EBUSY, "fence", "%s is not off: its nasd was heard %lld ms ago", group_peer_name(g),
 		(long long)(now - g->t.life.heard_us) / 1000);
 	err_remedy(&e, "use 'nasctl switchover' to move the group away from a node that runs");
 	request_reply(g, req, false, &e, "", false);
@@ -327,8 +322,8 @@ void takeover_confirm(struct group_core *g, int64_t now, const struct group_requ
 		refuse_confirm(g, now, req);
 		return;
 	}
-	snprintf(e.node, sizeof(e.node), "%s", peer_name(g));
-	snprintf(e.typed, sizeof(e.typed), "%s", peer_name(g));
+	snprintf(e.node, sizeof(e.node), "%s", group_peer_name(g));
+	snprintf(e.typed, sizeof(e.typed), "%s", group_peer_name(g));
 	snprintf(e.who, sizeof(e.who), "%.60s", req->by);
 	memcpy(e.boot_id, g->t.life.boot_id, sizeof(e.boot_id));
 	fence_book_add(&g->t.book, &e, now);
@@ -383,9 +378,9 @@ static void say(struct group_core *g, int64_t now)
 	size_t n;
 
 	if (t->silent_at && stands_by_for_peer(g))
-		snprintf(text, sizeof(text), "%s is silent", peer_name(g));
+		snprintf(text, sizeof(text), "%s is silent", group_peer_name(g));
 	else if (t->need == NEED_IO || t->trouble[0] || cut_off)
-		snprintf(text, sizeof(text), "DRBD has lost %s and holds the writes%s%s", peer_name(g),
+		snprintf(text, sizeof(text), "DRBD has lost %s and holds the writes%s%s", group_peer_name(g),
 			 t->trouble[0] || cut_off ? "; " : "", cut_off ? cut_off_from_clients : t->trouble);
 	n = strlen(text);
 	if (why) {

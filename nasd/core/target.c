@@ -33,7 +33,7 @@ void target_prepare(struct group_core *g, int64_t now, uint64_t epoch)
 	g->awaiting_done = false;
 	g->send_done = false;
 	group_begin_log(g, now, SWITCH_SWITCHOVER, epoch, group_peer_index(g), g->cfg.self,
-			group_node_name(g, group_peer_index(g)));
+			group_peer_name(g));
 	group_set_state(g, GS_PREPARED, "reserving for epoch %llu", (unsigned long long)epoch);
 	program_start(g, now, PURPOSE_WARM, program_warm, false);
 }
@@ -100,7 +100,7 @@ void target_commit(struct group_core *g, int64_t now, uint64_t epoch)
 		return; /* the past, or not ours to take now: HELLO sorts it out */
 	if (!prepared && g->state != GS_ACTIVE)
 		group_begin_log(g, now, SWITCH_SWITCHOVER, epoch, group_peer_index(g), g->cfg.self,
-				group_node_name(g, group_peer_index(g)));
+				group_peer_name(g));
 	group_journal(g, "owner", epoch, g->cfg.self, "given by the peer");
 	if (g->state == GS_ACTIVE) { /* a claim agreed to twice: it serves already */
 		group_journal(g, "active", epoch, g->cfg.self, "");

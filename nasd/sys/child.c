@@ -140,8 +140,7 @@ static void run_wait(struct run *r)
 		p[1] = (struct pollfd){ .fd = r->out.fd, .events = POLLIN };
 		p[2] = (struct pollfd){ .fd = r->err.fd, .events = POLLIN };
 		p[3] = (struct pollfd){ .fd = r->termed ? -1 : r->cancel_fd, .events = POLLIN };
-		ts.tv_sec = left / 1000000;
-		ts.tv_nsec = left % 1000000 * 1000;
+		ts = timespec_of_us(left);
 		if (ppoll(p, 4, &ts, NULL) < 0)
 			continue;
 		if (p[3].revents)

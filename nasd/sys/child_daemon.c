@@ -11,10 +11,10 @@
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/wait.h>
-#include <time.h>
 
 #include "child_spawn.h"
 #include "cleanup.h"
+#include "wait_fd.h"
 
 enum { STAT_SIZE = 1024, EXE_SIZE = 512 };
 
@@ -162,32 +162,10 @@ int child_reap(int pidfd, int *status)
 	return 0;
 }
 
-/* Waits for the end; monotonic, whatever signals come in between. */
+/* Waits for the end, whatever signals come in between. */
 static bool wait_end(int pidfd, uint64_t timeout_us)
 {
-	struct pollfd p = { .fd = pidfd, .events = POLLIN };
-	struct timespec now, until, left;
-
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += (time_t)(timeout_us / 1000000);
-	until.tv_nsec += (long)(timeout_us % 1000000) * 1000;
-	for (;;) {
-		clock_gettime(CLOCK_MONOTONIC, &now);
-		left.tv_sec = until.tv_sec - now.tv_sec;
-		left.tv_nsec = until.tv_nsec - now.tv_nsec;
-		while (left.tv_nsec < 0) {
-			left.tv_nsec += 1000000000L;
-			left.tv_sec--;
-		}
-		while (left.tv_nsec >= 1000000000L) {
-			left.tv_nsec -= 1000000000L;
-			left.tv_sec++;
-		}
-		if (left.tv_sec < 0)
-			return child_ended(pidfd);
-		if (ppoll(&p, 1, &left, NULL) > 0)
-			return true;
-	}
+	return wait_fd(pidfd, POLLIN, monotonic_us() + (int64_t)timeout_us) == 0 || child_ended(pidfd);
 }
 
 int child_kill(int pidfd, int sig, uint64_t timeout_us, struct err *err)

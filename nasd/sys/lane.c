@@ -16,10 +16,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
-enum { THREAD_NAME_SIZE = 16, US_PER_S = 1000000 };
+#include "clocks.h"
+
+enum { THREAD_NAME_SIZE = 16 };
 
 struct job {
 	struct job *next;
@@ -283,23 +284,9 @@ size_t lane_pending(const struct lane *l)
 	return l->pending;
 }
 
-static struct timespec from_now(uint64_t timeout_us)
-{
-	struct timespec until;
-
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += (time_t)(timeout_us / US_PER_S);
-	until.tv_nsec += (long)(timeout_us % US_PER_S) * 1000;
-	if (until.tv_nsec >= 1000000000L) {
-		until.tv_sec++;
-		until.tv_nsec -= 1000000000L;
-	}
-	return until;
-}
-
 bool lane_await(struct lane *l, uint64_t timeout_us)
 {
-	struct timespec until = from_now(timeout_us);
+	struct timespec until = timespec_of_us(monotonic_us() + (int64_t)timeout_us);
 	bool some;
 
 	pthread_mutex_lock(&l->mutex);
@@ -318,7 +305,7 @@ bool lane_await(struct lane *l, uint64_t timeout_us)
 /* True when the thread has left within the time. Mutex held. */
 static bool wait_left(struct lane *l, uint64_t timeout_us)
 {
-	struct timespec until = from_now(timeout_us);
+	struct timespec until = timespec_of_us(monotonic_us() + (int64_t)timeout_us);
 
 	while (!l->thread_left)
 		if (pthread_cond_timedwait(&l->left, &l->mutex, &until) == ETIMEDOUT)

@@ -142,8 +142,7 @@ void logqueue_write(enum log_priority prio, const struct log_fields *fields, con
 
 int logqueue_end(struct logqueue *q, int64_t limit_us)
 {
-	int64_t until = monotonic_us() + limit_us;
-	struct timespec t = { .tv_sec = until / 1000000, .tv_nsec = until % 1000000 * 1000 };
+	struct timespec until = timespec_of_us(monotonic_us() + limit_us);
 	int ret = 0;
 
 	if (!q)
@@ -152,7 +151,7 @@ int logqueue_end(struct logqueue *q, int64_t limit_us)
 	q->ends = true;
 	pthread_cond_signal(&q->filled);
 	while (!q->ended && ret == 0)
-		ret = pthread_cond_timedwait(&q->drained, &q->lock, &t);
+		ret = pthread_cond_timedwait(&q->drained, &q->lock, &until);
 	ret = q->ended ? 0 : -ETIMEDOUT;
 	pthread_mutex_unlock(&q->lock);
 	if (ret < 0)

@@ -16,7 +16,7 @@ static inline int wait_fd(int fd, short events, int64_t deadline_us)
 	int64_t left;
 
 	while ((left = deadline_us - monotonic_us()) > 0) {
-		struct timespec t = { .tv_sec = left / 1000000, .tv_nsec = left % 1000000 * 1000 };
+		struct timespec t = timespec_of_us(left);
 		int n = ppoll(&p, 1, &t, NULL);
 
 		if (n > 0)
