@@ -203,18 +203,26 @@ with_trigger() { # manual|heartbeat
 	wait_until 40 is_ready || die "not ready with trigger = $1: $(show_pair)"
 }
 
-# An option of the section nfs on both nodes, also after they have been switched off.
-# A server is what it was started as: two moves renew both.
-nfs_option() { # KEY VALUE
+# An option of a section on both nodes, also after they have been switched off: after
+# the line that begins with SECTION, indented by TABS.
+section_option() { # SECTION TABS KEY VALUE
 	local p file
 	for p in $NODES; do
 		file=$LAB_STATE/node/$p/root/etc/nasd/nasd.conf
-		sed -i -e "/^\t\t$1 = /d" -e "s/^\tnfs {.*/&\n\t\t$1 = $2/" "$file" &&
+		sed -i -e "/^$2$3 = /d" -e "s/^$1.*/&\n$2$3 = $4/" "$file" &&
 			lab put "$p" "$file" /etc/nasd/nasd.conf >/dev/null || return 1
 	done
 	for p in $NODES; do
 		lab service "$p" nasd restart >/dev/null || return 1
 	done
+}
+
+group_option() { section_option 'group ' '\t' "$@"; } # KEY VALUE
+
+# A server is what it was started as: two moves renew both.
+nfs_option() { # KEY VALUE
+	local p
+	section_option '\tnfs {' '\t\t' "$@" || return 1
 	for p in 1 2; do
 		wait_until 40 is_ready || return 1
 		p=$(other "$(active)")

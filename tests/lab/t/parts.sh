@@ -80,15 +80,7 @@ server_pauses() {
 	is "ganesha stands still for 5 s: it is the same" "$(ganesha_pid "$victim")" "$pid"
 }
 
-on_server_failure() { # restart|switchover
-	local p file
-	for p in $NODES; do
-		file=$LAB_STATE/node/$p/root/etc/nasd/nasd.conf
-		sed -i -e '/^\ton-server-failure = /d' -e "s/^group .*/&\n\ton-server-failure = $1/" "$file" &&
-			lab put "$p" "$file" /etc/nasd/nasd.conf >/dev/null && lab service "$p" nasd restart >/dev/null || return 1
-	done
-	wait_until "$HANG" is_ready
-}
+on_server_failure() { group_option on-server-failure "$1" && wait_until "$HANG" is_ready; } # restart|switchover
 
 # It dies again and again: with on-server-failure = switchover the third time is enough.
 server_leaves() {
