@@ -13,17 +13,18 @@
 #include "clocks.h"
 #include "printable.h"
 
-enum { LOOK_US = 250000, SAY_US = 2000000, DEFAULT_TIMEOUT_S = 600 };
+enum { LOOK_US = 250000, SAY_US = 1000000, DEFAULT_TIMEOUT_S = 600, SEEN_MAX = 4000 };
 
 struct run {
 	const struct move *m;
 	struct nas *nas;          /* NULL: the storage stays */
 	struct host watch;        /* a second connection: the first is busy with the move */
 	virDomainPtr dom;         /* of it */
-	int callback;
+	int callback, to_callback;
 	atomic_bool stopped, ended;
-	int64_t began;
-	_Atomic int64_t stopped_us;
+	int64_t began, began_wall;
+	_Atomic int64_t stopped_us, resumed_us;
+	json_t *seen;             /* the memory's progress, as job_stats tells it, with at_us since began */
 	int result;               /* of libvirt's move, when it has ended */
 	struct err err;           /* why it failed */
 	const char *cancelled;    /* NULL: not by us */
@@ -62,6 +63,18 @@ static int on_life(virConnectPtr conn, virDomainPtr dom, int event, int detail, 
 	atomic_store(&r->stopped_us, monotonic_us());
 	if (r->nas)
 		nas_go(r->nas);
+	return 0;
+}
+
+/* The target's QEMU runs it. */
+static int on_life_there(virConnectPtr conn, virDomainPtr dom, int event, int detail, void *data)
+{
+	struct run *r = data;
+
+	(void)conn;
+	(void)detail;
+	if (event == VIR_DOMAIN_EVENT_RESUMED && !strcmp(virDomainGetName(dom), r->m->g.name))
+		atomic_store(&r->resumed_us, monotonic_us());
 	return 0;
 }
 
@@ -126,11 +139,14 @@ static json_t *job_stats(virDomainPtr dom, unsigned flags)
 static void say_progress(const struct run *r)
 {
 	char left[VIEW_VALUE_MAX], total[VIEW_VALUE_MAX], took[VIEW_VALUE_MAX];
-	json_t *s;
+	json_t *s = job_stats(r->dom, 0);
 
+	if (s && json_array_size(r->seen) < SEEN_MAX) {
+		json_object_set_new(s, "at_us", json_integer(monotonic_us() - r->began));
+		json_array_append(r->seen, s);
+	}
 	if (r->m->o->cli.json)
-		return;
-	s = job_stats(r->dom, 0);
+		return json_decref(s);
 	if (!js_int(s, "memory_total"))
 		printf("%10s  %s prepares\n", view_duration(monotonic_us() - r->began, took), r->m->to.conf->name);
 	else
@@ -185,13 +201,19 @@ static int watch_open(struct run *r, struct err *err)
 	r->callback = !r->dom ? -1 :
 		virConnectDomainEventRegisterAny(r->watch.conn, r->dom, VIR_DOMAIN_EVENT_ID_LIFECYCLE,
 						 VIR_DOMAIN_EVENT_CALLBACK(on_life), r, NULL);
-	return r->callback < 0 ? host_error(err, m->from.conf->name, "the guest cannot be watched") : 0;
+	if (r->callback < 0)
+		return host_error(err, m->from.conf->name, "the guest cannot be watched");
+	r->to_callback = virConnectDomainEventRegisterAny(m->to.conn, NULL, VIR_DOMAIN_EVENT_ID_LIFECYCLE,
+							  VIR_DOMAIN_EVENT_CALLBACK(on_life_there), r, NULL);
+	return 0; /* only a time is lost without it */
 }
 
 static void watch_close(struct run *r)
 {
 	if (r->dom && r->callback >= 0)
 		virConnectDomainEventDeregisterAny(r->watch.conn, r->callback);
+	if (r->to_callback >= 0)
+		virConnectDomainEventDeregisterAny(r->m->to.conn, r->to_callback);
 	if (r->dom)
 		virDomainFree(r->dom);
 	host_close(&r->watch);
@@ -220,6 +242,12 @@ static const char *word_of(enum cli_exit code)
 	return code == CLI_DONE ? "done" : code == CLI_ROLLED_BACK ? "rolled-back" : "failed";
 }
 
+/* NULL: not seen */
+static json_t *since_began(const struct run *r, int64_t at)
+{
+	return at ? json_integer(at - r->began) : NULL;
+}
+
 static void tell(const struct run *r, enum cli_exit code, enum cli_exit nas, bool left, const json_t *nas_result, int64_t took)
 {
 	const struct move *m = r->m;
@@ -231,9 +259,11 @@ static void tell(const struct run *r, enum cli_exit code, enum cli_exit nas, boo
 	if (there)
 		virDomainFree(there);
 	if (m->o->cli.json) {
-		json_t *out = json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:b, s:s*, s:o*, s:O*}", "result", word_of(code), "guest",
-					m->g.name, "from", m->from.conf->name, "to", m->to.conf->name, "runs_on", end,
-					"total_us", (json_int_t)took, "forced", (int)r->forced, "cancelled",
+		json_t *out = json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:o*, s:o*, s:O*, s:b, s:s*, s:o*, s:O*}",
+					"result", word_of(code), "guest", m->g.name, "from", m->from.conf->name, "to", m->to.conf->name, "runs_on", end,
+					"began_wall_us", (json_int_t)r->began_wall, "total_us", (json_int_t)took,
+					"stopped_us", since_began(r, r->stopped_us), "resumed_us", since_began(r, r->resumed_us),
+					"progress", r->seen, "forced", (int)r->forced, "cancelled",
 					r->cancelled ? r->cancelled : r->result < 0 ? r->err.msg : NULL, "memory", stats,
 					"storage", left ? NULL : nas_result);
 
@@ -307,7 +337,7 @@ static enum cli_exit hold_storage(struct run *r)
 
 static enum cli_exit run_move(const struct move *m)
 {
-	struct run r = { .m = m, .callback = -1 };
+	struct run r = { .m = m, .callback = -1, .to_callback = -1, .seen = json_array() };
 	enum cli_exit code = CLI_DONE;
 	pthread_t thread;
 	int64_t said = monotonic_us();
@@ -315,12 +345,14 @@ static enum cli_exit run_move(const struct move *m)
 
 	if (watch_open(&r, &err) < 0) {
 		watch_close(&r);
+		json_decref(r.seen);
 		return complain(&m->o->cli, CLI_FAILED, &err);
 	}
 	catch_signals();
 	if (m->o->with_nas)
 		code = hold_storage(&r);
 	r.began = monotonic_us();
+	r.began_wall = wall_us();
 	if (code == CLI_DONE && pthread_create(&thread, NULL, carry, &r) != 0)
 		code = CLI_FAILED;
 	if (code == CLI_DONE) {
@@ -333,6 +365,7 @@ static enum cli_exit run_move(const struct move *m)
 	}
 	watch_close(&r);
 	nas_free(r.nas);
+	json_decref(r.seen);
 	return code;
 }
 
