@@ -29,31 +29,23 @@ stub() { # NAME: what it does comes on standard input; what it is asked goes to 
 	chmod +x "$tmp/bin/$1"
 }
 
-# status STATE DISK [DETAIL]: nas1's nasd, asked for its status.
-status() {
-	jq -n --arg state "$1" --arg disk "$2" --arg detail "${3:-}" '{node: "nas1", peer: {node: "nas2"}, groups: [
-		{name: "vmstore", state: $state, detail: $detail, owner: "nas1", split_brain: false, local: {
-			drbd_known: true, drbd_disk: $disk, server: "warm", journal_ok: true,
-			device_mounted_elsewhere: false, mount_dir_busy: false, addresses: [{link_up: true}]}}]}' \
-		>"$tmp/status"
-}
+role() { echo "$*" >"$tmp/role"; } # STATE SCORE: what nas1's nasd says when it is asked
 
-# What nasctl does besides saying its status: exit status $tmp/exit.
+# What nasctl does besides saying the role: exit status $tmp/exit.
 stub nasctl <<-END
 	case "\$*" in
-	*status) [ -e $tmp/status ] && exec cat $tmp/status; exit 5 ;;
+	*role) [ -e $tmp/role ] && exec cat $tmp/role; exit 5 ;;
 	*) echo "nasctl says no"; exit \$(cat $tmp/exit) ;;
 	esac
 END
 stub crm_attribute </dev/null
-stub uname <<<'echo nas1'
 
-agent() { # ACTION: status in $rc, what was asked besides for the status in $asked
+agent() { # ACTION: status in $rc, what was asked besides for the role in $asked
 	: >"$tmp/asked"
-	HA_RSCTMP=$tmp/rsc OCF_RESOURCE_INSTANCE=vmstore:0 OCF_RESKEY_group=vmstore OCF_RESKEY_patience=1 \
+	HA_RSCTMP=$tmp/rsc OCF_RESKEY_CRM_meta_on_node=nas1 OCF_RESOURCE_INSTANCE=vmstore:0 OCF_RESKEY_group=vmstore OCF_RESKEY_patience=1 \
 		OCF_RESKEY_CRM_meta_notify_promote_uname="${next:-}" sh "$tmp/nasd" "$1" 2>"$tmp/said" >"$tmp/out"
 	rc=$?
-	asked=$(grep -v 'status$' "$tmp/asked" | sed 's/ --socket [^ ]*//; s/ --group [^ ]*//' | grep -v '^uname' | paste -sd';')
+	asked=$(grep -v 'role$' "$tmp/asked" | sed 's/ --socket [^ ]*//; s/ --group [^ ]*//' | paste -sd';')
 }
 
 echo 0 >"$tmp/exit"
@@ -72,41 +64,41 @@ is "stop, no nasd, not started" $rc 0
 agent start
 is "start without a nasd" $rc 1
 
-status standby UpToDate
+role standby 500
 agent monitor
 is "monitor, standing by, not started" "$rc $asked" "7 "
-status active UpToDate
+role active 1000
 agent monitor
 is "a probe that finds it active" "$rc $asked" "8 crm_attribute --promotion --lifetime reboot --update 1000"
 rm "$tmp/rsc"/*
-status standby UpToDate
+role standby 500
 agent start
 is "start" "$rc $asked" "0 crm_attribute --promotion --lifetime reboot --update 500"
 agent monitor
 is "monitor, standing by; a score is told once" "$rc $asked" "0 "
-status standby Outdated
+role standby -
 agent monitor
 is "no score with an old copy" "$rc $asked" "0 crm_attribute --promotion --lifetime reboot --delete"
-status active UpToDate
+role active 1000
 agent monitor
 is "monitor, active" "$rc $asked" "8 crm_attribute --promotion --lifetime reboot --update 1000"
-status activating UpToDate "trying again after: export: no"
+role failing 900
 agent monitor
 is "monitor, cannot get it up" "${rc}" 9
-rm "$tmp/status"
+rm "$tmp/role"
 agent monitor
 is "monitor, started, no nasd" $rc 1
 agent stop
 is "stop, started, no nasd: nothing is claimed" $rc 1
 
-status standby UpToDate
+role standby 500
 agent promote
 is "promote asks as Pacemaker" "$rc ${asked%%;*}" "0 nasctl takeover nas1 --by pacemaker"
 echo 3 >"$tmp/exit"
 agent promote
 is "promote refused" $rc 1
 is "... and why" "$(cat "$tmp/said")" "nasd (vmstore): nasctl says no"
-status active UpToDate
+role active 1000
 agent promote
 is "promote, active" "$rc $asked" "0 "
 
@@ -120,10 +112,12 @@ is "demote without a target" "$rc $asked" "0 nasctl release nas1"
 echo 4 >"$tmp/exit"
 next=nas2 agent demote
 is "demote that is rolled back" "$rc $asked" "1 nasctl switchover nas2;nasctl release nas1"
-status standby UpToDate
+role standby 500
 agent demote
 is "demote, standing by" "$rc $asked" "0 "
-status active UpToDate
+next=nas2 agent demote
+is "demote, standing by, nothing to move" "$rc $asked" "0 nasctl switchover nas2"
+role active 1000
 agent stop
 is "stop that is refused" "$rc $asked" "1 nasctl release nas1"
 echo 0 >"$tmp/exit"

@@ -45,6 +45,7 @@ struct cli {
 
 enum cli_exit cli_status(const struct cli *cli);
 enum cli_exit cli_ready(const struct cli *cli);
+enum cli_exit cli_role(const struct cli *cli);
 enum cli_exit cli_check(const struct cli *cli);
 enum cli_exit cli_plan(const struct cli *cli);
 enum cli_exit cli_switchover(const struct cli *cli);

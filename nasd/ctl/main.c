@@ -40,6 +40,8 @@ static const struct subcommand {
 	  O_SOCKET | O_GROUP | O_WATCH, false },
 	{ "ready", cli_ready, "does this node serve, or could it? by exit status; active: does it?", "[active]", 0, 1,
 	  O_SOCKET | O_GROUP, false },
+	{ "role", cli_role, "this node's role in a group, and its promotion score, for Pacemaker's agent", "", 0, 0,
+	  O_SOCKET | O_GROUP, false },
 	{ "check", cli_check, "every precondition of a switchover, with its remedy", "[NODE]", 0, 1,
 	  O_SOCKET | O_GROUP, false },
 	{ "plan", cli_plan, "the steps that a switchover would run", "[NODE]", 0, 1, O_SOCKET | O_GROUP, false },

@@ -42,3 +42,32 @@ const char *ready_why_not(const json_t *group, bool active)
 		return "the data here is not up to date";
 	return NULL;
 }
+
+static bool fit(const json_t *group)
+{
+	const json_t *facts = json_object_get(group, "local");
+
+	return js_true(facts, "drbd_known") && is(facts, "drbd_disk", "UpToDate") && !js_true(group, "split_brain") &&
+	       links_up(facts) && js_true(facts, "journal_ok") && !js_true(facts, "device_mounted_elsewhere") &&
+	       !js_true(facts, "mount_dir_busy");
+}
+
+const char *ready_role(const json_t *group)
+{
+	static const char again[] = "trying again";
+
+	if (is(group, "state", "activating") && !strncmp(js_text(group, "detail"), again, sizeof(again) - 1))
+		return "failing";
+	return js_text(group, "state");
+}
+
+int ready_score(const json_t *group)
+{
+	if (is(group, "state", "active") || is(group, "state", "switching"))
+		return 1000;
+	if (is(group, "state", "activating"))
+		return 900;
+	if (!fit(group))
+		return -1;
+	return is(json_object_get(group, "local"), "server", "warm") ? 500 : 100;
+}
