@@ -46,6 +46,14 @@ static bool serves(const struct group_core *g)
 	return g->state == GS_ACTIVE && g->prog.purpose != PURPOSE_CONFIRM;
 }
 
+/* What may still come by itself has had its time; a peer that is waited for, its own. */
+static int64_t patience_ends(const struct group_core *g)
+{
+	int64_t at = g->asked_at + PATIENCE_US, met = takeover_unmet_until(g);
+
+	return met > at ? met : at;
+}
+
 /* Why it does not get anywhere. */
 static const char *obstacle(const struct group_core *g, int64_t now)
 {
@@ -93,13 +101,13 @@ void asked_think(struct group_core *g, int64_t now)
 		return;
 	if (g->peer_up && g->peer_hello && g->state == GS_STANDBY)
 		by_agreement(g, now);
-	if (waits(g) && idle(g) && now >= g->asked_at + PATIENCE_US)
+	if (waits(g) && idle(g) && now >= patience_ends(g))
 		give_up(g, obstacle(g, now));
 }
 
 int64_t asked_next_tick(const struct group_core *g)
 {
-	return waits(g) && idle(g) ? g->asked_at + PATIENCE_US : 0;
+	return waits(g) && idle(g) ? patience_ends(g) : 0;
 }
 
 void asked_begin(struct group_core *g, int64_t now, const struct group_request *req)

@@ -54,11 +54,16 @@ static bool knows_the_epoch(const struct group_core *g)
 	return g->t.met || !strcmp(g->j.owner_boot, g->cfg.boot_id);
 }
 
+int64_t takeover_unmet_until(const struct group_core *g)
+{
+	return g->t.met ? 0 : g->t.started_at + UNMET_WAIT_US;
+}
+
 /* A nasd that has not met the other one since it was started: the link and the
  * heartbeats' keys take their time, and DRBD must have lost the other one too. */
 static bool too_early(const struct group_core *g, int64_t now, const struct facts *f)
 {
-	return !g->t.met && (now - g->t.started_at < UNMET_WAIT_US || (f->valid && held_replicating(f)));
+	return !g->t.met && (now < takeover_unmet_until(g) || (f->valid && held_replicating(f)));
 }
 
 const char *takeover_unfit(const struct group_core *g, int64_t now)

@@ -177,6 +177,27 @@ START_TEST(no_proof)
 }
 END_TEST
 
+/* It is waited for as long as a nasd waits that was just started. */
+START_TEST(peer_is_dead_and_unmet)
+{
+	for (uint64_t seed = 1; seed <= 30; seed++) {
+		struct sim_reply *r;
+
+		pair(seed, OWNER, true);
+		granted(move(OWNER, OTHER));
+		granted(move(OTHER, OWNER));
+		sim_kill_now(s, OWNER, true, true);
+		sim_kill_now(s, OTHER, false, true);
+		sim_start(s, OTHER);
+		r = ask(OTHER, REQUEST_ASKED);
+		run_ms(20000);
+		granted(r);
+		ck_assert_int_eq(sim_active(s), OTHER);
+		rest(OTHER);
+	}
+}
+END_TEST
+
 /* Its nasd is gone, and the service is not. */
 START_TEST(only_nasd_is_dead)
 {
@@ -282,6 +303,7 @@ int main(void)
 	tcase_add_test(tc, nobody_serves);
 	tcase_add_test(tc, peer_is_dead);
 	tcase_add_test(tc, no_proof);
+	tcase_add_test(tc, peer_is_dead_and_unmet);
 	tcase_add_test(tc, only_nasd_is_dead);
 	tcase_add_test(tc, dies_while_it_hands_over);
 	tcase_add_test(tc, released);

@@ -28,12 +28,37 @@ writes() { # WHAT
 
 last_kind() { ctl "$1" history --limit 1 --json | jq -r '.entries[0] | "\(.kind) \(.result) \(.requested_by)"'; }
 
-# What of a move is Pacemaker's: from the command to the first row, by this machine's clock.
-before_freeze() { # NODE COMMAND-US
+# What Pacemaker's daemons wrote down since SINCE-US, "MS EVENT" by this machine's clock,
+# the first of each event: the change was seen, a transition was calculated, ...
+cluster_events() { # SINCE-US
+	local n
+	for n in $NODES; do
+		TZ=UTC awk -v off="$(cat "$LAB_STATE/node/$n/clock")" -v since="$1" -v year="$(date -u +%Y)" '
+			BEGIN { split("Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec", m, " "); for (i in m) month[m[i]] = i }
+			function event(name,   t) {
+				split($3, t, /[:.]/)
+				at = mktime(year " " month[$1] " " $2 " " t[1] " " t[2] " " t[3]) * 1000000 + t[4] * 1000 + off
+				if (at >= since) printf "%d %s\n", (at - since) / 1000, name
+			}
+			/ aborted by .*: Configuration change/ { event("seen") }
+			/Calculated transition/ { event("planned") }
+			/Initiating notify .*pre_notify_demote/ { event("notify") }
+			/Initiating demote/ { event("demote") }
+			/Result of demote/ { event("demoted") }
+			/Initiating promote/ { event("promote") }
+			/Result of promote/ { event("promoted") }' \
+			"$LAB_STATE/node/$n/varlog/pacemaker.log"
+	done | sort -n | awk '!seen[$2]++'
+}
+
+# The newest move as nasd has it: "MS EVENT" as above.
+nasd_events() { # NODE SINCE-US
+	local began
 	ctl "$1" history --limit 1 --json >"$t_tmp/entry"
-	jq -r --argjson asked "$2" --argjson began "$(host_us "$1" "$(date -d "$(jq -r '.entries[0].began' "$t_tmp/entry")" +%s%6N)")" \
-		'.entries[0] | (.steps | map(select(.stage == "freeze")) | map(.start_us) | min) as $freeze |
-		"to the beginning of nasd'"'"'s move \(($began - $asked) / 1000 | floor) ms, to the freeze \(($began + $freeze - $asked) / 1000 | floor) ms, freeze \(.freeze_us / 1000 | floor) ms"' "$t_tmp/entry"
+	began=$(host_us "$1" "$(date -d "$(jq -r '.entries[0].began' "$t_tmp/entry")" +%s%6N)")
+	jq -r --argjson ms "$((began - $2))" '.entries[0] | (.steps | map(select(.stage == "freeze" or .stage == "activate"))) as $f |
+		($f | map(.start_us) | min) as $freeze | [[0, "nasd"], [$freeze, "freeze"], [$freeze + .freeze_us, "served"]][] |
+		"\((.[0] + $ms) / 1000 | floor) \(.[1])"' "$t_tmp/entry"
 }
 
 moved_to() { # WHAT NODE COMMAND-US
@@ -41,10 +66,12 @@ moved_to() { # WHAT NODE COMMAND-US
 	writes "$1"
 	await "$HANG" "$1: Pacemaker agrees" agrees
 	is "$1: by nasd's switchover" "$(last_kind "$2" | cut -d' ' -f1,2)" "switchover done"
-	note "$1: $(before_freeze "$2" "$3"), guest's gap $(gap_between guest "$3" "$(wall_us)") ms"
+	{ cluster_events "$3"; nasd_events "$2" "$3"; } | sort -n >"$t_tmp/events"
+	gap=$(gap_between guest "$3" "$(wall_us)")
+	note "$1: guest's gap $gap ms; ms since the command: $(awk '{ print $2, $1 }' "$t_tmp/events" | paste -sd' ')"
 }
 
-move() {
+cluster_moves() {
 	local from to asked
 	await "$HANG" "move: ready" both_agree || return
 	from=$(active) to=$(other "$from")
@@ -53,6 +80,39 @@ move() {
 		fail "crm_resource --move" "$(cat "$t_tmp/out")"
 	moved_to move "$to" "$asked"
 	on "$to" crm_resource --clear --resource vmstore-clone >/dev/null 2>&1
+}
+
+move() { cluster_moves; }
+
+# Ten moves of each kind: the operator's while Pacemaker looks away, and Pacemaker's.
+moves() {
+	local i to asked e
+	await "$HANG" "moves: ready" both_agree || return
+	: >"$t_tmp/figures"
+	on nas1 crm_attribute --type crm_config --name maintenance-mode --update true
+	for i in 1 2 3 4 5 6 7 8 9 10; do
+		await "$HANG" "moves: ready for number $i" is_ready || return
+		to=$(other "$(active)") asked=$(wall_us)
+		ctl "$to" switchover "$to" >/dev/null 2>&1 || fail "moves: nasctl switchover $to"
+		writes "nasctl switchover"
+		echo "nasctl gap $(gap_between guest "$asked" "$(wall_us)")" >>"$t_tmp/figures"
+		nasd_events "$to" "$asked" | awk '{ print "nasctl", $2, $1 }' >>"$t_tmp/figures"
+	done
+	on nas1 crm_attribute --type crm_config --name maintenance-mode --delete
+	for i in 1 2 3 4 5 6 7 8 9 10; do
+		cluster_moves || return
+		echo "pacemaker gap $gap" >>"$t_tmp/figures"
+		awk '{ print "pacemaker", $2, $1 }' "$t_tmp/events" >>"$t_tmp/figures"
+	done
+	for i in nasctl pacemaker; do
+		for e in gap seen planned notify demote nasd freeze served demoted promote promoted; do
+			grep "^$i $e " "$t_tmp/figures" | cut -d' ' -f3 | percentiles "$i: $e" ms | grep -v ' none$'
+		done
+		awk -v i="$i" '$1 == i && $2 == "freeze" { f = $3 } $1 == i && $2 == "served" { print $3 - f }' "$t_tmp/figures" |
+			percentiles "$i: the freeze itself" ms
+		awk -v i="$i" '$1 == i && $2 == "nasd" { f = $3 } $1 == i && $2 == "freeze" { print $3 - f }' "$t_tmp/figures" |
+			percentiles "$i: nasd's own before it" ms
+	done
 }
 
 standby() {
