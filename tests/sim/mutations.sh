@@ -12,7 +12,7 @@ cd "$(dirname "$0")/../.." || exit 2
 B=${B:-build}/mutations
 CC=${CC:-gcc}
 FLAGS=(-D_GNU_SOURCE -std=c11 -O1 -w -Inasd/base -Ifence -Itests/sim -Itests/unit)
-TESTS=(table moves past journal crash takeover random storm)
+TESTS=(table moves past journal crash hold takeover random storm)
 export CORE_SEEDS=${MUTATION_SEEDS:-2000} SEEDS=${MUTATION_SEEDS:-2000}
 
 # name | file | sed program | what it breaks
@@ -82,6 +82,15 @@ held-any-copy|held.c|/^bool held_copy_good/,/^}/s/return known && .*/return true
 held-open|held.c|s/if (held_replicating(f) && t->asked)/if (false)/|the question stays open when DRBD is connected again
 held-not-outdated|held.c|s/^\t\t\tg->t.outdating = group_push(g, ACT_OUTDATE) != NULL;/\t\t\tgroup_send_err(g, MSG_OUTDATED, m->epoch, NULL);/|agreed without marking the copy
 held-disconnected|held.c|s/g->t.linked_us = now;$/;/|a new loss is not told from an old one
+hold-not|source.c|s/if (!g->req.hold_us) {/if (true) {/|a move that a guest goes along with is not held
+hold-endless|source.c|s/enter(g, now, SRC_HOLD, g->req.hold_us)/enter(g, now, SRC_HOLD, 0)/|a hold has no limit
+hold-goes-by-itself|source.c|s/^\t\thold_broken(g, now, "hold", "nobody said in time.*/\t\tsend_clients(g, now);/|a hold that is over begins the freeze
+hold-goes-on-death|source.c|/^void source_hold_lost_server/,/^}/s/if (source_held(g))/if (false)/;s/else if (f->server != SERVER_SERVING)/else if (false)/|a held move goes on when the server dies
+hold-blind|source.c|s/if (!f->drbd_known || !facts_drbd_connected(f).*/if (false)/|what is held does not see that DRBD has parted
+hold-any-go|source.c|/^bool group_go/,/^}/s/if (!source_held(g))/if (g->state != GS_SWITCHING)/|the word to go counts at any moment
+hold-forsaken|source.c|/^void group_forsaken/,/^}/s/ || g->src == SRC_HOLD)/)/|who asked has gone, and the move stays held
+hold-two-answers|source.c|/^void group_forsaken/,/^}/s/g->gather.active = false;/;/|a forsaken request is answered twice
+hold-of-the-peer|request.c|s/if ((req->hold_us || req->by_trigger) && g->j.owner/if (req->by_trigger \&\& g->j.owner/|a hold is asked of the node that does not serve
 said-once|group.c|s/if (g->state == GS_STANDBY && group_may_serve(g) != g->said_serving)/if (false)/|a standby that is free now does not say so
 EOF
 

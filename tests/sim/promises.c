@@ -37,7 +37,7 @@ static void answered_in_time(struct sim *s)
 		if (p->replies || !n->core || n->life != p->life || n->paused_until ||
 		    s->now - n->resumed_at < REPLY_SLACK_US)
 			continue;
-		if (sim_clock(s, p->node) > p->asked + SIM_SWITCHOVER_US + REPLY_SLACK_US)
+		if (sim_clock(s, p->node) > p->asked + p->hold_us + SIM_SWITCHOVER_US + REPLY_SLACK_US)
 			sim_broken(s, "request %llu is not answered in time", (unsigned long long)p->id);
 	}
 }
@@ -105,6 +105,8 @@ void promises_before_run(struct sim *s, int node, enum step_id step)
 	if (s->n[node].unknown_of == step || !harmless(s->n[node].unknown_of))
 		sim_broken(s, "node %d runs %s before it has looked what became of %s", node, step_name(step),
 			   step_name(s->n[node].unknown_of));
+	if (step == STEP_GATE && s->n[node].waits_for_go)
+		sim_broken(s, "node %d begins the freeze of a move that is held", node);
 	if (stage != STAGE_ACQUIRE && stage != STAGE_ACTIVATE)
 		return;
 	owner = newest_owner(s, &epoch);

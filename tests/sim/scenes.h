@@ -15,6 +15,7 @@ struct scene_tally {
 	unsigned asked, requests, kills, crashes, cuts, faults, bad_writes, server_deaths, confirmed, moves;
 	/* of storms only */
 	unsigned pauses, devices, fence_runs, fence_offs, takeovers, told, recovered, excused, locks, reclaims;
+	unsigned held, went;
 	uint64_t writes;
 	uint64_t events;
 };
@@ -30,5 +31,7 @@ bool scene_random(uint64_t seed, struct sim **out, struct scene_tally *t);
 bool scene_storm(uint64_t seed, struct sim **out, struct scene_tally *t);
 /* The same with a trigger that asks: to serve, and to stop. */
 bool scene_storm_asked(uint64_t seed, struct sim **out, struct scene_tally *t);
+/* The same with moves that guests go along with: held, let go, forsaken. */
+bool scene_storm_guests(uint64_t seed, struct sim **out, struct scene_tally *t);
 
 #endif

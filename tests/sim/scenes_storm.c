@@ -136,6 +136,20 @@ static void one_manager(struct sim *s, struct scene_tally *t)
 	t->asked += sim_request(s, node, kind, prng_chance(&s->r, 95) ? node : 1 - node, false) >= 0;
 }
 
+/* On the node that serves, mostly; the guest's half may fail before and after it is held. */
+static void one_guest(struct sim *s, struct scene_tally *t)
+{
+	int active = sim_active(s), node = active != NODE_NONE && prng_chance(&s->r, 90) ? active : some_node(s);
+	int64_t hold = prng_chance(&s->r, 70) ? prng_range(&s->r, 3000000, 30000000) : prng_range(&s->r, 1000000, 4000000);
+	int asked;
+
+	s->when_held = prng_chance(&s->r, 80) ? HELD_WILL_GO : HELD_WAITS;
+	asked = sim_request_held(s, node, REQUEST_SWITCHOVER, prng_chance(&s->r, 95) ? 1 - node : node, false, hold);
+	if (asked >= 0 && prng_chance(&s->r, 35))
+		sim_at(s, prng_range(&s->r, 0, prng_chance(&s->r, 40) ? 1500000 : 10000000), sim_forsake, asked);
+	t->requests += asked >= 0;
+}
+
 static void one_operator(struct sim *s, struct scene_tally *t)
 {
 	int node = some_node(s), target = some_node(s);
@@ -204,6 +218,8 @@ static void act(struct sim *s, struct scene_tally *t)
 
 	if (s->asked && prng_chance(&s->r, 35))
 		one_manager(s, t);
+	else if (s->guests && prng_chance(&s->r, 35))
+		one_guest(s, t);
 	else if (what < 22)
 		one_operator(s, t);
 	else if (what < 33)
@@ -256,14 +272,17 @@ static void set_up(struct sim *s)
 	sim_run(s, prng_chance(&s->r, 80) ? 8000000 : prng_range(&s->r, 0, 6000000));
 }
 
-static bool storm(uint64_t seed, bool asked, struct sim **out, struct scene_tally *t)
+enum who { OPERATORS_ONLY, ONE_WHO_ASKS, GUESTS };
+
+static bool storm(uint64_t seed, enum who who, struct sim **out, struct scene_tally *t)
 {
 	struct sim *s = sim_new(seed);
 	unsigned acts = ACTS_MIN + prng_below(&s->r, ACTS_MAX - ACTS_MIN);
 	struct journal_state before, after;
 
 	*out = s;
-	s->asked = asked;
+	s->asked = who == ONE_WHO_ASKS;
+	s->guests = who == GUESTS;
 	set_up(s);
 	sim_fold(s, 0, &before);
 	for (unsigned i = 0; i < acts && !s->broken[0]; i++) {
@@ -283,15 +302,22 @@ static bool storm(uint64_t seed, bool asked, struct sim **out, struct scene_tall
 	t->writes += s->w.d.n_writes;
 	t->locks += s->w.c.granted;
 	t->reclaims += s->w.c.reclaimed;
+	t->held += s->held;
+	t->went += s->went;
 	return !s->broken[0];
 }
 
 bool scene_storm(uint64_t seed, struct sim **out, struct scene_tally *t)
 {
-	return storm(seed, false, out, t);
+	return storm(seed, OPERATORS_ONLY, out, t);
 }
 
 bool scene_storm_asked(uint64_t seed, struct sim **out, struct scene_tally *t)
 {
-	return storm(seed, true, out, t);
+	return storm(seed, ONE_WHO_ASKS, out, t);
+}
+
+bool scene_storm_guests(uint64_t seed, struct sim **out, struct scene_tally *t)
+{
+	return storm(seed, GUESTS, out, t);
 }

@@ -212,6 +212,7 @@ void sim_kill_now(struct sim *s, int node, bool power, bool keep)
 		end_work(s, node, keep);
 		group_free(n->core);
 		n->core = NULL;
+		n->waits_for_go = false;
 		link_break(&s->link, &s->r, s->now, -1);
 		link_end_died(&s->link, node);
 		if (!s->w.d.e[node].ask_due) /* the handler that waited for this nasd */
@@ -276,14 +277,47 @@ int sim_request_held(struct sim *s, int node, enum request_kind kind, int target
 	p->node = node;
 	p->life = s->n[node].life;
 	p->asked = sim_clock(s, node);
-	sim_say(s, node, "request %llu: %s to %d%s", (unsigned long long)r.id,
+	p->hold_us = hold_us;
+	sim_say(s, node, "request %llu: %s to %d%s%s", (unsigned long long)r.id,
 		kind == REQUEST_SWITCHOVER ? "switchover" : kind == REQUEST_TAKEOVER ? "takeover" :
-		kind == REQUEST_CONFIRM ? "confirm" : "check", target, confirmed ? ", peer confirmed dead" : "");
+		kind == REQUEST_CONFIRM ? "confirm" : "check", target, confirmed ? ", peer confirmed dead" : "",
+		hold_us ? ", to be held" : "");
 	if (kind == REQUEST_CONFIRM)
 		sim_life_told(s, node);
 	group_request(s->n[node].core, sim_clock(s, node), &r);
 	sim_drain(s, node);
 	return (int)s->n_replies - 1;
+}
+
+/* A node that stands still hears of it when it goes on. */
+static bool hears(struct sim *s, int node, sim_fn fn, int arg)
+{
+	if (s->n[node].core && s->n[node].paused_until)
+		sim_at(s, s->n[node].paused_until - s->now + 1, fn, arg);
+	return s->n[node].core && !s->n[node].paused_until;
+}
+
+void sim_go(struct sim *s, int node)
+{
+	struct sim_node *n = &s->n[node];
+
+	if (!hears(s, node, sim_go, node) || !group_go(n->core, sim_clock(s, node)))
+		return;
+	sim_say(s, node, "go");
+	n->waits_for_go = false;
+	s->went++;
+	sim_drain(s, node);
+}
+
+void sim_forsake(struct sim *s, int request)
+{
+	const struct sim_reply *p = &s->replies[request];
+
+	if (s->n[p->node].life != p->life || !hears(s, p->node, sim_forsake, request))
+		return;
+	sim_say(s, p->node, "request %llu is forsaken", (unsigned long long)p->id);
+	group_forsaken(s->n[p->node].core, sim_clock(s, p->node), p->id);
+	sim_drain(s, p->node);
 }
 
 struct sim_fault *sim_fault(struct sim *s, int node, enum step_id step, enum fault_kind kind)

@@ -115,14 +115,15 @@ struct sim_reply {
 	int node;
 	unsigned life;
 	int64_t asked, answered; /* asked: of the node's clock */
+	int64_t hold_us;
 	unsigned replies;
 	bool ok;
 	struct err err;
 	size_t n_findings;
 };
 
-/* What who asked for a move does when it is held. */
-enum sim_when_held { HELD_WAITS, HELD_GOES, HELD_LEAVES };
+/* What who asked for a move does when it is held. HELD_WILL_GO: says go some seconds later. */
+enum sim_when_held { HELD_WAITS, HELD_GOES, HELD_LEAVES, HELD_WILL_GO };
 
 struct sim_node {
 	bool powered;
@@ -149,6 +150,7 @@ struct sim_node {
 	int64_t sync_due;
 	bool sync_ok;
 	struct facts seen[3];      /* what the collectors found, not told yet */
+	bool waits_for_go;         /* its move is held, and nobody has said that its freeze may begin */
 	/* its clock: clock_local at clock_at */
 	int64_t clock_at, clock_local;
 	int ppm;
@@ -205,6 +207,7 @@ struct sim {
 	enum device_kind device[2]; /* that switches this node off */
 	bool no_devices, manual;   /* not configured; takeovers are an operator's */
 	bool asked;                /* ... or somebody else's, who asks */
+	bool guests;               /* moves that guests go along with */
 	bool no_asked_moves, by_trigger; /* group_config, group_request */
 	int64_t ask_again;         /* by whom asks */
 	int64_t client_due;
@@ -218,7 +221,7 @@ struct sim {
 	bool epoch_begun[SIM_EPOCHS_MAX];
 	unsigned messages;
 	enum sim_when_held when_held;
-	unsigned held;             /* moves that were */
+	unsigned held, went;       /* moves that were, and of which the freeze was let begin */
 	int64_t step_us;           /* the longest a healthy step takes */
 	char broken[300];          /* the first promise that did not hold */
 	bool trace;
@@ -243,6 +246,9 @@ void sim_server_dies(struct sim *s, int node);
 int sim_request(struct sim *s, int node, enum request_kind kind, int target, bool confirmed);
 /* The same; before the freeze s->when_held happens. */
 int sim_request_held(struct sim *s, int node, enum request_kind kind, int target, bool confirmed, int64_t hold_us);
+/* Who asked for it, on the same node, says go, or has gone; nothing where no nasd runs. */
+void sim_go(struct sim *s, int node);
+void sim_forsake(struct sim *s, int request);
 struct sim_fault *sim_fault(struct sim *s, int node, enum step_id step, enum fault_kind kind);
 void sim_kill_at(struct sim *s, int node, unsigned index, enum kill_when when, bool power);
 void sim_at(struct sim *s, int64_t after, sim_fn fn, int arg);

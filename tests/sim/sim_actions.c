@@ -316,6 +316,7 @@ static void reply(struct sim *s, int node, const struct action *a)
 	if (++p->replies > 1)
 		sim_broken(s, "request %llu is answered twice", (unsigned long long)a->u.reply.id);
 	p->answered = s->now;
+	s->n[node].waits_for_go = s->n[node].waits_for_go && !p->hold_us;
 	p->ok = a->u.reply.ok;
 	p->err = a->u.reply.err;
 	p->n_findings = a->u.reply.n_findings;
@@ -326,14 +327,16 @@ static void reply(struct sim *s, int node, const struct action *a)
 
 static void held(struct sim *s, int node)
 {
-	struct group_core *g = s->n[node].core;
+	struct sim_node *n = &s->n[node];
 
 	sim_say(s, node, "held");
 	s->held++;
+	n->waits_for_go = true;
 	switch (s->when_held) {
 	case HELD_WAITS: break;
-	case HELD_GOES: group_go(g, sim_clock(s, node)); break;
-	case HELD_LEAVES: group_forsaken(g, sim_clock(s, node), s->n_replies); break;
+	case HELD_GOES: sim_go(s, node); break;
+	case HELD_LEAVES: group_forsaken(n->core, sim_clock(s, node), s->n_replies); break;
+	case HELD_WILL_GO: sim_at(s, prng_range(&s->r, 0, prng_chance(&s->r, 50) ? 300000 : 12000000), sim_go, node); break;
 	}
 }
 

@@ -45,9 +45,9 @@ START_TEST(goes_when_told)
 	ck_assert(is_held());
 	ck_assert_uint_eq(s->held, 1);
 	ck_assert_uint_eq(r->replies, 0);
-	ck_assert(group_go(s->n[SOURCE].core, sim_clock(s, SOURCE)));
+	sim_go(s, SOURCE);
+	ck_assert_uint_eq(s->went, 1);
 	ck_assert(!group_go(s->n[SOURCE].core, sim_clock(s, SOURCE)));
-	sim_drain(s, SOURCE);
 	ck_assert_msg(sim_run(s, 3000000), "%s", s->broken);
 	ck_assert_uint_eq(r->replies, 1);
 	ck_assert_msg(r->ok, "%s", r->err.msg);
@@ -143,6 +143,26 @@ START_TEST(called_off_when_the_copies_part)
 }
 END_TEST
 
+/* DRBD's network alone: nasd still hears nasd. */
+START_TEST(called_off_when_only_drbd_parts)
+{
+	struct sim_reply *r;
+	int i;
+
+	s = scene_fencing_pair(1, SOURCE);
+	s->when_held = HELD_WAITS;
+	i = sim_request_held(s, SOURCE, REQUEST_SWITCHOVER, TARGET, false, HOLD_US);
+	ck_assert_int_ge(i, 0);
+	r = &s->replies[i];
+	ck_assert_msg(sim_run(s, 3000000), "%s", s->broken);
+	ck_assert(is_held());
+	sim_net_cut(s, NET_DRBD, -1);
+	ck_assert_msg(sim_run(s, 6000000), "%s", s->broken);
+	refused_for(r, "drbd-connected");
+	core_rest(s, SOURCE);
+}
+END_TEST
+
 START_TEST(only_the_owner_holds)
 {
 	int i;
@@ -201,6 +221,7 @@ int main(void)
 	tcase_add_test(tc, called_off_when_nobody_says_anything);
 	tcase_add_test(tc, called_off_when_the_server_dies);
 	tcase_add_test(tc, called_off_when_the_copies_part);
+	tcase_add_test(tc, called_off_when_only_drbd_parts);
 	tcase_add_test(tc, only_the_owner_holds);
 	tcase_add_test(tc, killed_everywhere);
 	return core_suite_run(suite);

@@ -2,8 +2,8 @@
 /*
  * Seeded random schedules of a pair that fences. A failing seed is printed;
  * SEED=n runs that one alone with a trace, SEEDS=n runs n of them (0: without
- * end), FROM=n begins there; ASKED=1: with a trigger that asks. Seeds that failed once are in tests/sim/seeds and
- * always run.
+ * end), FROM=n begins there; ASKED=1: with a trigger that asks, GUESTS=1: with moves
+ * that guests go along with. Seeds that failed once are in tests/sim/seeds and always run.
  */
 #include "core_suite.h"
 #include "scenes.h"
@@ -12,15 +12,27 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SEEDS = 20000, ASKED_SEEDS = 2000, SEEDS_TIMEOUT_S = 1000000000 };
+enum { SEEDS = 20000, ASKED_SEEDS = 2000, GUESTS_SEEDS = 4000, SEEDS_TIMEOUT_S = 1000000000 };
 
-static unsigned one(uint64_t seed, bool asked, struct scene_tally *t)
+struct kind {
+	bool (*storm)(uint64_t seed, struct sim **out, struct scene_tally *t);
+	const char *env; /* "ASKED=1 " */
+};
+static const struct kind plain = { scene_storm, "" }, with_asker = { scene_storm_asked, "ASKED=1 " },
+			 with_guests = { scene_storm_guests, "GUESTS=1 " };
+
+static const struct kind *from_env(void)
+{
+	return core_from_env("ASKED", 0) ? &with_asker : core_from_env("GUESTS", 0) ? &with_guests : &plain;
+}
+
+static unsigned one(uint64_t seed, const struct kind *k, struct scene_tally *t)
 {
 	struct sim *s;
-	bool ok = asked ? scene_storm_asked(seed, &s, t) : scene_storm(seed, &s, t);
+	bool ok = k->storm(seed, &s, t);
 
 	if (!ok)
-		fprintf(stderr, "%sSEED=%llu replays it; at %.6f s: %s\n", asked ? "ASKED=1 " : "", (unsigned long long)seed, (double)s->now / 1e6, s->broken);
+		fprintf(stderr, "%sSEED=%llu replays it; at %.6f s: %s\n", k->env, (unsigned long long)seed, (double)s->now / 1e6, s->broken);
 	sim_free(s);
 	return !ok;
 }
@@ -36,7 +48,7 @@ static unsigned from_file(FILE *f, struct scene_tally *t)
 
 		line[strcspn(line, "#")] = '\0';
 		for (char *w = strtok_r(line, " \t\n", &save); w; w = strtok_r(NULL, " \t\n", &save), n++)
-			failed += one(strtoull(w, NULL, 10), false, t);
+			failed += one(strtoull(w, NULL, 10), &plain, t);
 	}
 	ck_assert_uint_gt(n, 0);
 	return failed;
@@ -68,11 +80,11 @@ START_TEST(storms)
 
 	if (getenv("SEED")) {
 		setenv("SIM_TRACE", "1", 1);
-		ck_assert_uint_eq(one(core_from_env("SEED", 1), core_from_env("ASKED", 0), &t), 0);
+		ck_assert_uint_eq(one(core_from_env("SEED", 1), from_env(), &t), 0);
 		return;
 	}
 	for (unsigned long i = 0; (i < n || !n) && failed < failures; i++)
-		failed += one(from + i, core_from_env("ASKED", 0), &t);
+		failed += one(from + i, from_env(), &t);
 	printf("%lu storms, %llu events, %llu writes, %u locks (%u reclaimed): %u requests (%u on an operator's word), "
 	       "%u kills, %u crashes, %u pauses, %u cuts, %u broken devices, %u step faults; %u fence runs, %u nodes "
 	       "switched off, %u takeovers, DRBD told %u times; %u recovered without a human, %u excused\n", n,
@@ -91,10 +103,28 @@ START_TEST(storms_of_one_who_asks)
 	if (getenv("SEED") || getenv("SEEDS"))
 		return; /* storms does it */
 	for (uint64_t seed = 1; seed <= ASKED_SEEDS && !failed; seed++)
-		failed += one(seed, true, &t);
+		failed += one(seed, &with_asker, &t);
 	printf("%d storms of one who asks: asked %u times, %u nodes switched off, %u takeovers, %u recovered, %u excused\n",
 	       ASKED_SEEDS, t.asked, t.fence_offs, t.takeovers, t.recovered, t.excused);
 	ck_assert_uint_gt(t.takeovers, 0);
+	ck_assert(!failed);
+}
+END_TEST
+
+START_TEST(storms_of_guests_that_move)
+{
+	unsigned long n = core_from_env("SEEDS", GUESTS_SEEDS);
+	struct scene_tally t = { 0 };
+	unsigned failed = 0;
+
+	if (getenv("SEED") || getenv("GUESTS") || !n)
+		return; /* storms does it */
+	for (uint64_t seed = 1; seed <= n && !failed; seed++)
+		failed += one(seed, &with_guests, &t);
+	printf("%lu storms of guests that move: %u requests, %u moves held, %u let go on, %u takeovers, %u recovered, %u excused\n",
+	       n, t.requests, t.held, t.went, t.takeovers, t.recovered, t.excused);
+	ck_assert_uint_gt(t.went, 0);
+	ck_assert_uint_gt(t.held, t.went);
 	ck_assert(!failed);
 }
 END_TEST
@@ -108,5 +138,6 @@ int main(void)
 	tcase_add_test(tc, kept_seeds);
 	tcase_add_test(tc, storms);
 	tcase_add_test(tc, storms_of_one_who_asks);
+	tcase_add_test(tc, storms_of_guests_that_move);
 	return core_suite_run(suite);
 }
