@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-3.0-or-later */
 #include "clients.h"
 
+#include <string.h>
+
 /* The reaper and EXCHANGE_ID take the lock for writing before they take a client
  * out (hashtable_getlatch with may_write). */
 int clients_each(hash_table_t *table, int (*fn)(nfs_client_id_t *c, void *data), void *data)
@@ -20,4 +22,15 @@ int clients_each(hash_table_t *table, int (*fn)(nfs_client_id_t *c, void *data),
 		pthread_rwlock_unlock(&p->lock);
 	}
 	return ret;
+}
+
+/* ganesha has both forms of an IPv4 client of an IPv6 socket. */
+static const char *without_prefix(const char *text)
+{
+	return strncmp(text, "::ffff:", 7) ? text : text + 7;
+}
+
+bool client_is_at(const nfs_client_id_t *c, const char *address)
+{
+	return c->gsh_client && !strcmp(without_prefix(c->gsh_client->hostaddr_str), address);
 }

@@ -12,4 +12,7 @@
  */
 int clients_each(hash_table_t *table, int (*fn)(nfs_client_id_t *c, void *data), void *data);
 
+/* Whether the client came from that address (IPv4 or IPv6, as inet_ntop writes it). */
+bool client_is_at(const nfs_client_id_t *c, const char *address);
+
 #endif

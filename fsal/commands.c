@@ -7,6 +7,7 @@
 #include "clock.h"
 #include "discover.h"
 #include "dump.h"
+#include "expire.h"
 #include "fds.h"
 #include "grace.h"
 #include "hooks.h"
@@ -408,6 +409,21 @@ static int run_record_word(const struct msg_request *req, json_t *fields, struct
 	return fault_set(fault, EPERM, "only on a connection that has asked for records");
 }
 
+static int run_client_release(const struct msg_request *req, json_t *fields, struct fault *fault)
+{
+	struct hooks_status s;
+	size_t released = 0;
+	int ret = all_loaded(fault);
+
+	hooks_status(&s);
+	if (ret == 0 && s.state != GATE_OPEN)
+		ret = fault_set(fault, EBUSY, "the gate is closed: a move is under way");
+	if (ret == 0)
+		ret = expire_clients(req->address, &released, fault);
+	json_object_set_new(fields, "clients", json_integer((json_int_t)released));
+	return ret;
+}
+
 static int (*const functions[MSG_OP_COUNT])(const struct msg_request *, json_t *, struct fault *) = {
 	[MSG_STATUS] = run_status,
 	[MSG_GATE] = run_gate,
@@ -427,6 +443,7 @@ static int (*const functions[MSG_OP_COUNT])(const struct msg_request *, json_t *
 	[MSG_RECORDS] = run_records,
 	[MSG_RECORD_KEPT] = run_record_word,
 	[MSG_RECORD_ALONE] = run_record_word,
+	[MSG_CLIENT_RELEASE] = run_client_release,
 };
 
 size_t commands_body(const char *line, size_t len)

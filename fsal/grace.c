@@ -52,17 +52,9 @@ static int count_client(nfs_client_id_t *c, void *data)
 	return 0;
 }
 
-/* ganesha has both forms of an IPv4 client of an IPv6 socket. */
-static const char *without_prefix(const char *text)
-{
-	return strncmp(text, "::ffff:", 7) ? text : text + 7;
-}
-
 static int has_address(nfs_client_id_t *c, void *data)
 {
-	const char *address = data;
-
-	return c->gsh_client && !strcmp(without_prefix(c->gsh_client->hostaddr_str), address);
+	return client_is_at(c, data);
 }
 
 static bool address_text(const struct sockaddr_storage *a, char text[INET6_ADDRSTRLEN])

@@ -14,6 +14,7 @@ enum {
 	F_BYTES = 1 << 5,
 	F_RECORD = 1 << 6,
 	F_BASE = 1 << 7,
+	F_ADDRESS = 1 << 8,
 };
 
 static const struct op_row {
@@ -38,6 +39,7 @@ static const struct op_row {
 	[MSG_RECORDS] = {"records", 0},
 	[MSG_RECORD_KEPT] = {"record-kept", F_RECORD},
 	[MSG_RECORD_ALONE] = {"record-alone", F_RECORD},
+	[MSG_CLIENT_RELEASE] = {"client-release", F_ADDRESS},
 };
 
 static const struct number_row {
@@ -114,6 +116,17 @@ static int read_path(const json_t *value, struct msg_request *out, struct fault 
 	return 0;
 }
 
+static int read_address(const json_t *value, struct msg_request *out, struct fault *fault)
+{
+	const char *text = json_string_value(value);
+	size_t len = text ? strlen(text) : 0;
+
+	if (!len || len >= sizeof(out->address) || strspn(text, "0123456789abcdef:.") != len)
+		return fault_set(fault, EPROTO, "address is not an IP address");
+	memcpy(out->address, text, len + 1);
+	return 0;
+}
+
 static int read_fields(const json_t *obj, unsigned fields, struct msg_request *out,
 		       struct fault *fault)
 {
@@ -127,6 +140,10 @@ static int read_fields(const json_t *obj, unsigned fields, struct msg_request *o
 		}
 	if (ret == 0 && fields & F_PATH) {
 		ret = read_path(json_object_get(obj, "path"), out, fault);
+		expected++;
+	}
+	if (ret == 0 && fields & F_ADDRESS) {
+		ret = read_address(json_object_get(obj, "address"), out, fault);
 		expected++;
 	}
 	if (ret == 0 && json_object_size(obj) != expected)

@@ -23,7 +23,7 @@
 
 #include "fault.h"
 
-enum { MSG_VERSION = 1, MSG_LINE_MAX = 8192, MSG_PATH_MAX = 4096, MSG_BODY_MAX = 256 << 20 };
+enum { MSG_VERSION = 1, MSG_LINE_MAX = 8192, MSG_PATH_MAX = 4096, MSG_ADDRESS_MAX = 46, MSG_BODY_MAX = 256 << 20 };
 
 enum msg_op {
 	MSG_STATUS = 1,    /* what the module can do, and what it does */
@@ -44,6 +44,7 @@ enum msg_op {
 	MSG_RECORDS,       /* this connection is told of records, from its answer on */
 	MSG_RECORD_KEPT,   /* both nodes have that record; there, and without an answer */
 	MSG_RECORD_ALONE,  /* this node has it, and there is no other; likewise */
+	MSG_CLIENT_RELEASE, /* what the clients at that address hold is free: they are dead */
 	MSG_OP_COUNT
 };
 
@@ -55,6 +56,7 @@ struct msg_request {
 	size_t bytes;            /* of the body that follows */
 	uint64_t record, base;
 	char path[MSG_PATH_MAX]; /* absolute */
+	char address[MSG_ADDRESS_MAX]; /* IPv4 or IPv6, as text */
 };
 
 /* The word of an operation, "export-add"; "?" for none. */

@@ -52,6 +52,7 @@ enum cli_exit cli_switchover(const struct cli *cli);
 enum cli_exit cli_takeover(const struct cli *cli);
 enum cli_exit cli_release(const struct cli *cli);
 enum cli_exit cli_fence(const struct cli *cli);
+enum cli_exit cli_client(const struct cli *cli);
 enum cli_exit cli_history(const struct cli *cli);
 enum cli_exit cli_timeline(const struct cli *cli);
 enum cli_exit cli_config(const struct cli *cli);

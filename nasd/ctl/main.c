@@ -54,6 +54,8 @@ static const struct subcommand {
 	  O_SOCKET | O_GROUP, false },
 	{ "fence", cli_fence, "what switches the other node off, whether it would, or your word that it is off",
 	  "status | check | confirm NODE [--peer-confirmed-dead NODE]", 1, 2, O_SOCKET | O_DEAD, false },
+	{ "client", cli_client, "what a dead client held is free at once, by your word that it is off",
+	  "release ADDRESS [--peer-confirmed-dead ADDRESS]", 2, 2, O_SOCKET | O_GROUP | O_DEAD, false },
 	{ "history", cli_history, "the moves so far, the newest first", "[--limit N]", 0, 0,
 	  O_SOCKET | O_GROUP | O_LIMIT, false },
 	{ "timeline", cli_timeline, "where the time of a move went", "[--index N] [--freeze] [--svg FILE]", 0, 0,
@@ -62,6 +64,8 @@ static const struct subcommand {
 	  O_GROUP, false },
 	{ "migrate", cli_hyper, "move a guest to another hypervisor, its storage along with it if you like",
 	  "GUEST --to HYPERVISOR [--with-nas NODE] [--dry-run]", 0, 1, O_DRY, false },
+	{ "evacuate", cli_hyper, "move all guests of a hypervisor to others, or bring them back",
+	  "HYPERVISOR [--to HYPERVISOR | --back] [--jobs N] [--skip] [--dry-run]", 0, 1, O_DRY, false },
 	{ "config", cli_config, "check or print a configuration", "check|dump [FILE] | show", 1, 2,
 	  O_SOCKET | O_HOST, false },
 	{ "version", cli_version, "versions of nasctl and of the running nasd", "", 0, 0, O_SOCKET, false },
@@ -104,7 +108,7 @@ static enum cli_exit become_hyper(char **argv)
 static enum cli_exit cli_hyper(const struct cli *cli)
 {
 	(void)cli;
-	fputs("nasctl: guests, migrate: write the options behind the command's name\n", stderr);
+	fputs("nasctl: guests, migrate, evacuate: write the options behind the command's name\n", stderr);
 	return CLI_USAGE;
 }
 
@@ -246,7 +250,7 @@ int main(int argc, char **argv)
 	struct parsed p = { .cli = { .socket = CLI_CONTROL_SOCKET, .index = 1 } };
 	int c;
 
-	if (argc > 1 && (!strcmp(argv[1], "guests") || !strcmp(argv[1], "migrate")))
+	if (argc > 1 && (!strcmp(argv[1], "guests") || !strcmp(argv[1], "migrate") || !strcmp(argv[1], "evacuate")))
 		return (int)become_hyper(argv);
 	json_object_seed(0);
 	while ((c = getopt_long(argc, argv, "g:jhVwnl:", long_options, NULL)) != -1) {

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <libvirt/virterror.h>
@@ -68,4 +69,21 @@ void host_close(struct host *h)
 	if (h->conn)
 		virConnectClose(h->conn);
 	h->conn = NULL;
+}
+
+unsigned long long host_free_kib(virConnectPtr conn)
+{
+	unsigned long long sum = 0;
+	virNodeMemoryStatsPtr stats;
+	int n = 0;
+
+	if (virNodeGetMemoryStats(conn, VIR_NODE_MEMORY_STATS_ALL_CELLS, NULL, &n, 0) < 0 || n <= 0)
+		return virNodeGetFreeMemory(conn) / 1024;
+	stats = calloc((size_t)n, sizeof(*stats));
+	if (stats && virNodeGetMemoryStats(conn, VIR_NODE_MEMORY_STATS_ALL_CELLS, stats, &n, 0) == 0)
+		for (int i = 0; i < n; i++)
+			if (strcmp(stats[i].field, VIR_NODE_MEMORY_STATS_TOTAL) != 0)
+				sum += stats[i].value; /* free, buffers, cached */
+	free(stats);
+	return sum;
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Guests and hypervisors, for `nasctl guests` and `nasctl migrate`.
+ * Guests and hypervisors, for `nasctl guests`, `nasctl migrate` and `nasctl evacuate`.
  *
  * A program of its own (nasd-hyper), which nasctl becomes: nasd never waits for
- * libvirt, and a NAS node without libvirt loses these two commands only.
+ * libvirt, and a NAS node without libvirt loses these commands only.
  *
  *   main.c       options
  *   host.c       connections to hypervisors
@@ -11,6 +11,7 @@
  *   preflight.c  may this guest move there?
  *   nas.c        the other half of a move with --with-nas, asked of nasd
  *   migrate.c    the move
+ *   evacuate.h   the moves of all guests of a hypervisor
  *
  * The two halves need no common commitment: the storage has the same address on
  * either NAS, and is mounted on both hypervisors, so that each of the four ways in
@@ -46,12 +47,14 @@ enum { GUEST_NAME_MAX = 128, GUEST_DISKS_MAX = 16, GUEST_NICS_MAX = 16 };
 struct hyper_options {
 	struct cli cli;
 	const char *config;      /* nasd.conf */
-	const char *guest, *to;  /* migrate */
+	const char *guest, *to;  /* migrate; evacuate: guest is the hypervisor */
 	const char *with_nas;    /* NULL: the storage stays */
 	unsigned bandwidth;      /* MiB/s; 0: not limited */
 	unsigned force_after_s;  /* then the guest is stopped so that it converges; 0: never */
 	unsigned timeout_s;      /* then the move is given up */
 	bool auto_converge;
+	unsigned jobs;           /* evacuate: so many at a time */
+	bool skip, back;
 };
 
 /* ---- host.c */
@@ -68,6 +71,9 @@ int host_open(struct host *h, const struct conf_hypervisor *conf);
 void host_close(struct host *h);
 /* libvirt's last error of this thread as ours. Returns -EIO. */
 int host_error(struct err *err, const char *where, const char *what);
+
+/* What could be had there without swapping, KiB. */
+unsigned long long host_free_kib(virConnectPtr conn);
 
 /* ---- guest.c */
 struct guest_disk {
@@ -136,5 +142,8 @@ void nas_free(struct nas *n);
 
 /* ---- migrate.c */
 enum cli_exit hyper_migrate(const struct hyper_options *o, const struct conf *c);
+
+/* ---- evacuate.c */
+enum cli_exit hyper_evacuate(const struct hyper_options *o, const struct conf *c);
 
 #endif

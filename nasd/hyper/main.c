@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* nasd-hyper: what `nasctl guests` and `nasctl migrate` become. */
+/* nasd-hyper: what `nasctl guests`, `nasctl migrate` and `nasctl evacuate` become. */
 #include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
@@ -9,7 +9,9 @@
 #include "hyper.h"
 #include "terminal.h"
 
-enum { OPT_SOCKET = 256, OPT_CONFIG, OPT_TO, OPT_NAS, OPT_BANDWIDTH, OPT_FORCE, OPT_TIMEOUT, OPT_CONVERGE };
+enum { OPT_SOCKET = 256, OPT_CONFIG, OPT_TO, OPT_NAS, OPT_BANDWIDTH, OPT_FORCE, OPT_TIMEOUT, OPT_CONVERGE, OPT_JOBS, OPT_SKIP, OPT_BACK };
+
+enum command { GUESTS, MIGRATE, EVACUATE };
 
 static const struct option options[] = {
 	{ "group", required_argument, NULL, 'g' },
@@ -24,14 +26,25 @@ static const struct option options[] = {
 	{ "force-after", required_argument, NULL, OPT_FORCE },
 	{ "timeout", required_argument, NULL, OPT_TIMEOUT },
 	{ "auto-converge", no_argument, NULL, OPT_CONVERGE },
+	{ "jobs", required_argument, NULL, OPT_JOBS },
+	{ "skip", no_argument, NULL, OPT_SKIP },
+	{ "back", no_argument, NULL, OPT_BACK },
 	{ NULL, 0, NULL, 0 },
 };
 
-static const char usage_guests[] = "usage: nasctl guests [--group GROUP] [--json] [--config FILE]\n";
-static const char usage_migrate[] =
+static const struct {
+	const char *name, *usage;
+} commands[] = {
+	[GUESTS] = { "guests", "usage: nasctl guests [--group GROUP] [--json] [--config FILE]\n" },
+	[MIGRATE] = { "migrate",
 	"usage: nasctl migrate GUEST --to HYPERVISOR [--with-nas NODE] [--dry-run] [--json]\n"
 	"       [--bandwidth MIB-PER-S] [--auto-converge] [--force-after S]\n"
-	"       [--timeout S] [--config FILE] [--socket PATH]\n";
+	"       [--timeout S] [--config FILE] [--socket PATH]\n" },
+	[EVACUATE] = { "evacuate",
+	"usage: nasctl evacuate HYPERVISOR [--to HYPERVISOR | --back] [--group GROUP] [--jobs N] [--skip]\n"
+	"       [--dry-run] [--json] [--bandwidth MIB-PER-S] [--auto-converge] [--force-after S]\n"
+	"       [--timeout S] [--config FILE] [--socket PATH]\n" },
+};
 
 static bool number(const char *option, const char *text, unsigned most, unsigned *out)
 {
@@ -41,30 +54,44 @@ static bool number(const char *option, const char *text, unsigned most, unsigned
 	return false;
 }
 
-static bool take(int c, struct hyper_options *o, bool migrate)
+static bool take(int c, struct hyper_options *o, enum command command)
 {
 	switch (c) {
 	case 'j': o->cli.json = true; return true;
 	case OPT_CONFIG: o->config = optarg; return true;
 	case OPT_SOCKET: o->cli.socket = optarg; return true;
-	case 'g': o->cli.group = optarg; return !migrate;
+	case 'g': o->cli.group = optarg; return command != MIGRATE;
 	default: break;
 	}
-	if (!migrate)
+	if (command == GUESTS)
 		return false;
 	switch (c) {
 	case 'n': o->cli.dry_run = true; return true;
 	case OPT_TO: o->to = optarg; return true;
-	case OPT_NAS: o->with_nas = optarg; return true;
+	case OPT_NAS: o->with_nas = optarg; return command == MIGRATE;
 	case OPT_CONVERGE: o->auto_converge = true; return true;
 	case OPT_BANDWIDTH: return number("bandwidth", optarg, 1000000, &o->bandwidth);
 	case OPT_FORCE: return number("force-after", optarg, 86400, &o->force_after_s);
 	case OPT_TIMEOUT: return number("timeout", optarg, 3540, &o->timeout_s);
+	case OPT_JOBS: return command == EVACUATE && number("jobs", optarg, 16, &o->jobs);
+	case OPT_SKIP: o->skip = true; return command == EVACUATE;
+	case OPT_BACK: o->back = true; return command == EVACUATE;
 	default: return false;
 	}
 }
 
-static enum cli_exit run(const struct hyper_options *o, bool migrate)
+/* What stands behind the options fits the command. */
+static bool fits(const struct hyper_options *o, enum command command)
+{
+	switch (command) {
+	case GUESTS: return !o->guest;
+	case MIGRATE: return o->guest && o->to;
+	case EVACUATE: return o->guest && !(o->to && o->back);
+	}
+	return false;
+}
+
+static enum cli_exit run(const struct hyper_options *o, enum command command)
 {
 	struct conf *c = NULL;
 	enum cli_exit code;
@@ -80,7 +107,7 @@ static enum cli_exit run(const struct hyper_options *o, bool migrate)
 	} else if (hyper_begin(&err) < 0) {
 		code = complain(&o->cli, CLI_FAILED, &err);
 	} else {
-		code = migrate ? hyper_migrate(o, c) : hyper_guests(o, c);
+		code = command == GUESTS ? hyper_guests(o, c) : command == MIGRATE ? hyper_migrate(o, c) : hyper_evacuate(o, c);
 	}
 	conf_free(c);
 	return code;
@@ -88,32 +115,36 @@ static enum cli_exit run(const struct hyper_options *o, bool migrate)
 
 int main(int argc, char **argv)
 {
-	struct hyper_options o = { .cli = { .socket = CLI_CONTROL_SOCKET }, .config = CLI_CONFIG_FILE };
-	bool migrate = argc > 1 && !strcmp(argv[1], "migrate");
-	const char *usage = migrate ? usage_migrate : usage_guests;
+	struct hyper_options o = { .cli = { .socket = CLI_CONTROL_SOCKET }, .config = CLI_CONFIG_FILE, .jobs = 2 };
+	enum command command = GUESTS;
+	const char *usage;
 	int c;
 
-	if (argc < 2 || (!migrate && strcmp(argv[1], "guests") != 0)) {
-		fprintf(stderr, "%s%s", usage_guests, usage_migrate);
+	while (command <= EVACUATE && (argc < 2 || strcmp(argv[1], commands[command].name) != 0))
+		command++;
+	if (command > EVACUATE) {
+		for (command = GUESTS; command <= EVACUATE; command++)
+			fputs(commands[command].usage, stderr);
 		return CLI_USAGE;
 	}
+	usage = commands[command].usage;
 	json_object_seed(0);
 	while ((c = getopt_long(argc, argv, "g:jhn", options, NULL)) != -1) {
 		if (c == 'h') {
 			fputs(usage, stdout);
 			return CLI_DONE;
 		}
-		if (!take(c, &o, migrate)) {
+		if (!take(c, &o, command)) {
 			fputs(usage, stderr);
 			return CLI_USAGE;
 		}
 	}
 	optind++; /* the command's name */
 	o.guest = optind < argc ? argv[optind++] : NULL;
-	if (optind < argc || (migrate ? !o.guest || !o.to : o.guest != NULL)) {
+	if (optind < argc || !fits(&o, command)) {
 		fputs(usage, stderr);
 		return CLI_USAGE;
 	}
 	view_look_at_terminal(&o.cli.view);
-	return (int)run(&o, migrate);
+	return (int)run(&o, command);
 }

@@ -80,27 +80,9 @@ static void judge_version(struct judge *j)
 		remedy(j, "install a QEMU there that is at least as new; an older one may not understand what it is sent");
 }
 
-/* What could be had without swapping. */
-static unsigned long long free_kib(virConnectPtr conn)
-{
-	unsigned long long sum = 0;
-	virNodeMemoryStatsPtr stats;
-	int n = 0;
-
-	if (virNodeGetMemoryStats(conn, VIR_NODE_MEMORY_STATS_ALL_CELLS, NULL, &n, 0) < 0 || n <= 0)
-		return virNodeGetFreeMemory(conn) / 1024;
-	stats = calloc((size_t)n, sizeof(*stats));
-	if (stats && virNodeGetMemoryStats(conn, VIR_NODE_MEMORY_STATS_ALL_CELLS, stats, &n, 0) == 0)
-		for (int i = 0; i < n; i++)
-			if (strcmp(stats[i].field, VIR_NODE_MEMORY_STATS_TOTAL) != 0)
-				sum += stats[i].value; /* free, buffers, cached */
-	free(stats);
-	return sum;
-}
-
 static void judge_memory(struct judge *j)
 {
-	unsigned long long have = free_kib(j->m->to.conn), want = j->m->g.memory_kib;
+	unsigned long long have = host_free_kib(j->m->to.conn), want = j->m->g.memory_kib;
 
 	if (!say(j, have >= want, "memory", j->m->to.conf->name, "%llu MiB free, the guest has %llu", have >> 10, want >> 10))
 		remedy(j, "move or stop another guest there first");
@@ -166,7 +148,7 @@ static unsigned long long volume_size(virConnectPtr conn, const char *path)
 }
 
 /* Asked through a pool of the directory: the operator's own, or one of ours for that moment. */
-static unsigned long long size_there(virConnectPtr conn, const char *path)
+static unsigned long long size_by_pool(virConnectPtr conn, const char *path)
 {
 	char *dir = strdup(path), *xml = NULL, *clean;
 	virStoragePoolPtr pool;
@@ -195,6 +177,19 @@ static unsigned long long size_there(virConnectPtr conn, const char *path)
 	free(clean);
 	free(xml);
 	free(dir);
+	return size;
+}
+
+/* Again, when another program's pool of that directory came or went meanwhile. */
+static unsigned long long size_there(virConnectPtr conn, const char *path)
+{
+	unsigned long long size = 0;
+
+	for (int i = 0; i < 3 && !size; i++) {
+		if (i)
+			usleep(300000);
+		size = size_by_pool(conn, path);
+	}
 	return size;
 }
 

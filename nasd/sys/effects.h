@@ -148,6 +148,13 @@ bool effects_server_runs(struct effects *fx);
 int effects_records(struct effects *fx, struct fsal_client *c, struct err *e);
 
 /*
+ * The clients at that address (as inet_ntop writes it) are dead, as the caller vouches:
+ * what they held is free when this returns. Some milliseconds; blocks 2 s at most. ERR_REFUSED: one of
+ * them is heard, or this server has no module. Any thread.
+ */
+int effects_release_client(struct effects *fx, const char *address, int64_t *clients, struct err *e);
+
+/*
  * Announces every floating address that is present here once more, without
  * tickles: the repetitions of ANNOUNCE, on the schedule of net_announce_due(),
  * which the caller keeps. An address that has left is passed over. Some

@@ -70,6 +70,11 @@ bool effects_server_runs(struct effects *fx)
 	return st.pid != 0;
 }
 
+int effects_release_client(struct effects *fx, const char *address, int64_t *clients, struct err *e)
+{
+	return ganesha_module_release_client(fx->ganesha, address, clients, e);
+}
+
 int effects_records(struct effects *fx, struct fsal_client *c, struct err *e)
 {
 	return ganesha_module_records(fx->ganesha, c, e);

@@ -200,6 +200,14 @@ static void inject(struct engine *e, struct ctl_client *c, const struct ctl_requ
 		ctl_client_result_ok(c, NULL);
 }
 
+static void release_client(struct engine *e, struct ctl_client *c, const struct ctl_request *req, const char *by)
+{
+	struct egroup *g = find_group(e, c, req->group);
+
+	if (g)
+		egroup_release_client(g, c, req, by);
+}
+
 static void on_request(struct ctl_client *c, const struct ctl_request *req, const char *by, void *data)
 {
 	struct engine *e = data;
@@ -232,6 +240,9 @@ static void on_request(struct ctl_client *c, const struct ctl_request *req, cons
 		return;
 	case CTL_GO:
 		go(e, c, req);
+		return;
+	case CTL_CLIENT_RELEASE:
+		release_client(e, c, req, by);
 		return;
 	case CTL_INJECT:
 		inject(e, c, req);

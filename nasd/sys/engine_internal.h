@@ -10,6 +10,7 @@
  *   engine_records.c new clients' records, before the clients are answered
  *   engine_state.c    the clients' state to and from the peer, between GATE and EXPORT
  *   engine_control.c  operators' requests
+ *   engine_release.c  clients that are dead, by an operator's word
  *   engine_json.c     status and history as JSON
  *   engine_history.c  finished moves, kept in memory and on disk
  *   engine_inject.c   faults on demand, for tests
@@ -261,6 +262,10 @@ void engine_control_changed(struct engine *e);
 
 /* A free place for a request, client's answer to come; NULL: none, and the client has been told. */
 struct pending *engine_control_pend(struct engine *e, struct ctl_client *c, struct egroup *g);
+
+/* engine_release.c */
+/* Answers its client when it has been done. */
+void egroup_release_client(struct egroup *g, struct ctl_client *c, const struct ctl_request *req, const char *by);
 
 /* engine_alarms.c */
 /* Facts that the core has just been given. */

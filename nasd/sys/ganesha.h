@@ -128,6 +128,9 @@ struct ganesha_module {
 
 void ganesha_module_look(struct ganesha *g, struct ganesha_module *out);
 
+/* See effects_release_client. Any thread. */
+int ganesha_module_release_client(struct ganesha *g, const char *address, int64_t *clients, struct err *err);
+
 /* See effects_records. Any thread. */
 struct fsal_client;
 int ganesha_module_records(struct ganesha *g, struct fsal_client *c, struct err *err);

@@ -25,6 +25,7 @@ enum {
 	RELEASE_US = 30000,     /* a process that dies is no slower, */
 	RELEASE_OPEN_US = 60,   /* and each of its files takes it some time as well */
 	START_US = 1000000,
+	EXPIRE_US = 2000000,    /* the reaper's round through all clients */
 	POLL_US = 2000,
 	DRAIN_LOOK_MS = 3,      /* at most so long is waited for acknowledgements */
 	BAD_US = 60000000,      /* before a server is started with it again, after one that failed */
@@ -239,21 +240,40 @@ int ganesha_module_load(struct fsal_client *c, struct ganesha_load *load, struct
 	return err_set(err, ERR_REFUSED, EPERM, "ganesha's module", "load: %s", a.error);
 }
 
-int ganesha_module_records(struct ganesha *g, struct fsal_client *c, struct err *err)
+/* By a connection that any thread may make. */
+static int connect_beside(struct ganesha *g, struct fsal_client *c, struct err *err)
 {
 	struct ganesha_state st;
-	struct fsal_answer a;
 	char path[PATH_MAX];
 	int ret = ganesha_path(g, "fsal.sock", path, sizeof(path), err);
 
 	c->fd = -1;
 	ganesha_state(g, &st);
-	if (ret == 0)
-		ret = fsal_client_open(c, path, st.pid, err);
+	return ret < 0 ? ret : fsal_client_open(c, path, st.pid, err);
+}
+
+int ganesha_module_records(struct ganesha *g, struct fsal_client *c, struct err *err)
+{
+	struct fsal_answer a;
+	int ret = connect_beside(g, c, err);
+
 	if (ret == 0)
 		ret = simple(c, FSAL_RECORDS, 0, NULL, ASK_US, &a, err);
 	if (ret < 0)
 		fsal_client_close(c);
+	return ret;
+}
+
+int ganesha_module_release_client(struct ganesha *g, const char *address, int64_t *clients, struct err *err)
+{
+	struct fsal_answer a;
+	struct fsal_client c;
+	int ret = connect_beside(g, &c, err);
+
+	if (ret == 0)
+		ret = simple(&c, FSAL_CLIENT_RELEASE, 0, address, EXPIRE_US, &a, err);
+	*clients = ret == 0 ? a.u.clients : 0;
+	fsal_client_close(&c);
 	return ret;
 }
 

@@ -20,7 +20,8 @@ enum ctl_field {
 	FIELD_OLD_COPY = 1 << 8,
 	FIELD_HOLD = 1 << 9,
 	FIELD_BY = 1 << 10,
-	FIELD_END = 1 << 11,
+	FIELD_ADDRESS = 1 << 11,
+	FIELD_END = 1 << 12,
 };
 
 enum { HISTORY_LIMIT_MAX = 100000, HOLD_MAX = 3600 };
@@ -50,11 +51,12 @@ static const struct command commands[CTL_CMD_COUNT] = {
 	[CTL_GO] = { "go", CHANGES, 0, FIELD_GROUP },
 	[CTL_FENCE_CHECK] = { "fence-check", RUNS, 0, 0 },
 	[CTL_RELEASE] = { "release", CHANGES, FIELD_NODE, FIELD_GROUP },
+	[CTL_CLIENT_RELEASE] = { "client-release", CHANGES, FIELD_ADDRESS, FIELD_GROUP },
 };
 
 /* Nodes are host names, and DRBD names its resources; all else is named by the
  * configuration's rule. */
-enum charset { OURS, HOST };
+enum charset { OURS, HOST, ADDRESS };
 
 struct name_field {
 	const char *key;
@@ -74,6 +76,7 @@ static const struct name_field name_fields[] = {
 	{ "when", FIELD_WHEN, AT(when), OURS },
 	{ "by", FIELD_BY, AT(by), OURS },
 	{ "resource", FIELD_RESOURCE, AT(resource), HOST },
+	{ "address", FIELD_ADDRESS, AT(address), ADDRESS },
 };
 enum { NAME_FIELDS = sizeof(name_fields) / sizeof(name_fields[0]) };
 
@@ -94,9 +97,10 @@ bool ctl_cmd_is_public(enum ctl_cmd cmd)
 
 #define REFUSE(err, ...) err_set(err, ERR_INPUT, EINVAL, "control request", __VA_ARGS__)
 
-static bool is_ctl_name(const char *s)
+/* Of these characters, and of them one at least. */
+static bool is_made_of(const char *s, const char *characters)
 {
-	size_t n = strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789_-");
+	size_t n = strspn(s, characters);
 
 	return n > 0 && s[n] == '\0';
 }
@@ -112,7 +116,9 @@ static int read_name(const struct name_field *f, const json_t *v, struct ctl_req
 	if (f->charset == HOST && !jf_is_name(s, strlen(s)))
 		return REFUSE(err, "\"%s\" is not the name of a %s (letters, digits, '-', '.', '_')", f->key,
 			      f->bit == FIELD_RESOURCE ? "resource" : "node");
-	if (f->charset == OURS && !is_ctl_name(s))
+	if (f->charset == ADDRESS && !is_made_of(s, "0123456789abcdefABCDEF:."))
+		return REFUSE(err, "\"%s\" is not an IP address", f->key);
+	if (f->charset == OURS && !is_made_of(s, "abcdefghijklmnopqrstuvwxyz0123456789_-"))
 		return REFUSE(err, "\"%s\" is not a name (a-z, 0-9, '_', '-')", f->key);
 	memcpy((char *)req + f->offset, s, json_string_length(v) + 1);
 	return 0;

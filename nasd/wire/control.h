@@ -26,6 +26,8 @@
  *   takeover*   group? node peer_confirmed_dead? accept_old_copy? by?   the same; by = pacemaker|
  *               keepalived: the trigger itself asks, and node is to serve by whatever way is safe
  *   release*    group? node     node, which is asked, stops serving, and nobody owns the group
+ *   client-release* group? address   the clients at that address are dead: what they held is
+ *               free at once; data: {"clients":n}
  *   history     group? limit?    data: {"entries":[...]} newest first
  *   config                       data: {"text":"..."} the running configuration, canonical
  *   version                      data: {"version","protocol","node"}
@@ -78,7 +80,7 @@ enum { CTL_LINE_MAX = 1 << 20, CTL_REQUEST_MAX = 4096, CTL_VERSION = 1, CTL_RESO
 enum ctl_cmd {
 	CTL_STATUS, CTL_WATCH, CTL_CHECK, CTL_PLAN, CTL_SWITCHOVER, CTL_TAKEOVER,
 	CTL_HISTORY, CTL_CONFIG, CTL_VERSION_CMD, CTL_INJECT, CTL_FENCE_PEER, CTL_FENCE_CONFIRM,
-	CTL_FENCE_STATUS, CTL_FENCE_CHECK, CTL_GO, CTL_RELEASE, CTL_CMD_COUNT
+	CTL_FENCE_STATUS, CTL_FENCE_CHECK, CTL_GO, CTL_RELEASE, CTL_CLIENT_RELEASE, CTL_CMD_COUNT
 };
 
 struct ctl_request {
@@ -92,6 +94,7 @@ struct ctl_request {
 	unsigned hold;              /* switchover, seconds; 0: not given */
 	char step[NAME_MAX_LEN], what[NAME_MAX_LEN], when[NAME_MAX_LEN];
 	char resource[CTL_RESOURCE_LEN]; /* as DRBD names it */
+	char address[ADDR_TEXT_MAX]; /* IPv4 or IPv6; only its characters have been looked at */
 };
 
 /* "switchover" etc.; whether the command changes anything; whether the read-only

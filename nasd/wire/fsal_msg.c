@@ -11,26 +11,26 @@
 enum { VERSION = 1 };
 
 static const struct op_row {
-	const char *word, *number; /* number: the field's name; NULL: none */
-	bool path;
+	const char *word, *number, *text; /* the fields' names; NULL: none */
 } ops[FSAL_OP_COUNT] = {
-	[FSAL_STATUS] = { "status", NULL, false },
-	[FSAL_GATE] = { "gate", "reopen_ms", false },
-	[FSAL_DRAIN] = { "drain", "timeout_ms", false },
-	[FSAL_THAW] = { "thaw", NULL, false },
-	[FSAL_DUMP] = { "dump", NULL, false },
-	[FSAL_PRECOPY] = { "precopy", NULL, false },
-	[FSAL_DUMP_SINCE] = { "dump-since", "base", false },
-	[FSAL_LOAD] = { "load", "bytes", false },
-	[FSAL_EXPORT_ADD] = { "export-add", "id", true },
-	[FSAL_EXPORT_REMOVE] = { "export-remove", "id", false },
-	[FSAL_GRACE_START] = { "grace-start", "node_id", false },
-	[FSAL_GRACE_LIFT] = { "grace-lift", NULL, false },
-	[FSAL_COMMIT] = { "commit", NULL, false },
-	[FSAL_RELEASE] = { "release", NULL, true },
-	[FSAL_RECORDS] = { "records", NULL, false },
-	[FSAL_RECORD_KEPT] = { "record-kept", "record", false },
-	[FSAL_RECORD_ALONE] = { "record-alone", "record", false },
+	[FSAL_STATUS] = { "status", NULL, NULL },
+	[FSAL_GATE] = { "gate", "reopen_ms", NULL },
+	[FSAL_DRAIN] = { "drain", "timeout_ms", NULL },
+	[FSAL_THAW] = { "thaw", NULL, NULL },
+	[FSAL_DUMP] = { "dump", NULL, NULL },
+	[FSAL_PRECOPY] = { "precopy", NULL, NULL },
+	[FSAL_DUMP_SINCE] = { "dump-since", "base", NULL },
+	[FSAL_LOAD] = { "load", "bytes", NULL },
+	[FSAL_EXPORT_ADD] = { "export-add", "id", "path" },
+	[FSAL_EXPORT_REMOVE] = { "export-remove", "id", NULL },
+	[FSAL_GRACE_START] = { "grace-start", "node_id", NULL },
+	[FSAL_GRACE_LIFT] = { "grace-lift", NULL, NULL },
+	[FSAL_COMMIT] = { "commit", NULL, NULL },
+	[FSAL_RELEASE] = { "release", NULL, "path" },
+	[FSAL_RECORDS] = { "records", NULL, NULL },
+	[FSAL_RECORD_KEPT] = { "record-kept", "record", NULL },
+	[FSAL_RECORD_ALONE] = { "record-alone", "record", NULL },
+	[FSAL_CLIENT_RELEASE] = { "client-release", NULL, "address" },
 };
 
 const char *fsal_op_name(enum fsal_op op)
@@ -46,9 +46,9 @@ int fsal_request_encode(const struct fsal_request *req, char *buf, size_t size, 
 
 	if (obj && row->number)
 		json_object_set_new(obj, row->number, json_integer((json_int_t)req->number));
-	if (obj && row->path)
-		json_object_set_new(obj, "path", json_string(req->path));
-	if (obj && json_object_size(obj) == 2U + (row->number != NULL) + row->path)
+	if (obj && row->text)
+		json_object_set_new(obj, row->text, json_string(req->path));
+	if (obj && json_object_size(obj) == 2U + (row->number != NULL) + (row->text != NULL))
 		len = json_dumpb(obj, buf, size, JSON_COMPACT);
 	json_decref(obj);
 	if (!len || len + 1 > size || len + 1 > FSAL_LINE_MAX)
@@ -154,6 +154,7 @@ static void read_fields(struct reader *r, struct fsal_answer *a)
 		break;
 	case FSAL_GRACE_START:
 	case FSAL_GRACE_LIFT: a->u.in_grace = flag(r, "in_grace"); break;
+	case FSAL_CLIENT_RELEASE: a->u.clients = number(r, "clients"); break;
 	case FSAL_RECORDS: a->u.wait_ms = number(r, "record_wait_ms"); break;
 	case FSAL_LOAD:
 		if (json_object_get(r->obj, "late_clients"))

@@ -36,6 +36,7 @@ enum fsal_op {
 	FSAL_RECORDS,     /* after its answer the module speaks by itself: struct fsal_record */
 	FSAL_RECORD_KEPT, /* number: that record is on both nodes' disks; has no answer */
 	FSAL_RECORD_ALONE, /* number: that record is on ours, and there is no other; has no answer */
+	FSAL_CLIENT_RELEASE, /* path: the address of clients that are dead */
 	FSAL_OP_COUNT
 };
 const char *fsal_op_name(enum fsal_op op);
@@ -43,7 +44,7 @@ const char *fsal_op_name(enum fsal_op op);
 struct fsal_request {
 	enum fsal_op op;
 	uint64_t number;  /* where the operation has one */
-	const char *path; /* absolute */
+	const char *path; /* absolute; or the text that the operation has instead */
 };
 
 struct fsal_answer {
@@ -71,6 +72,7 @@ struct fsal_answer {
 		struct {
 			int64_t late_clients; /* as in status */
 		} load;
+		int64_t clients;   /* CLIENT_RELEASE: how many it let go of */
 		bool in_grace;     /* GRACE_START, GRACE_LIFT */
 		int64_t wait_ms;   /* RECORDS: how long an answer is held at most */
 	} u;

@@ -317,6 +317,8 @@ START_TEST(msg_good)
 	ck_assert_int_eq(parse("{\"v\":1,\"op\":\"record-kept\",\"record\":9007199254740993}", &r), 0);
 	ck_assert_int_eq(r.op, MSG_RECORD_KEPT);
 	ck_assert_uint_eq(r.record, 9007199254740993u);
+	ck_assert_int_eq(parse("{\"v\":1,\"op\":\"client-release\",\"address\":\"fd77:1::22\"}", &r), 0);
+	ck_assert_str_eq(r.address, "fd77:1::22");
 	ck_assert_int_eq(parse("{\"v\":1,\"op\":\"record-alone\",\"record\":1}", &r), 0);
 	for (int op = MSG_STATUS; op < MSG_OP_COUNT; op++)
 		ck_assert_str_ne(msg_op_name((enum msg_op)op), "?");
@@ -335,6 +337,9 @@ START_TEST(msg_bad)
 		"{\"v\":1,\"op\":\"gate\",\"reopen_ms\":99}", "{\"v\":1,\"op\":\"gate\",\"reopen_ms\":600001}",
 		"{\"v\":1,\"op\":\"gate\",\"reopen_ms\":500.0}",
 		"{\"v\":1,\"op\":\"gate\",\"reopen_ms\":99999999999999999999}",
+		"{\"v\":1,\"op\":\"client-release\"}", "{\"v\":1,\"op\":\"client-release\",\"address\":\"\"}",
+		"{\"v\":1,\"op\":\"client-release\",\"address\":\"vnode2\"}", "{\"v\":1,\"op\":\"client-release\",\"address\":7}",
+		"{\"v\":1,\"op\":\"client-release\",\"address\":\"1111:1111:1111:1111:1111:1111:1111:1111:1111:1\"}",
 		"{\"v\":1,\"op\":\"release\",\"path\":\"relative\"}", "{\"v\":1,\"op\":\"release\",\"path\":\"\"}",
 		"{\"v\":1,\"op\":\"release\",\"path\":\"/a\\u0000b\"}", "{\"v\":1,\"op\":\"release\",\"path\":[\"/\"]}",
 		"{\"v\":1,\"op\":\"export-add\",\"id\":0,\"path\":\"/x\"}",

@@ -54,6 +54,8 @@ START_TEST(every_command_round_trips)
 			memset(req.resource, 'r', CTL_RESOURCE_LEN - 1);
 			memcpy(req.resource, "R-0_a.b", 7);
 		}
+		if (i == CTL_CLIENT_RELEASE)
+			strcpy(req.address, "fd77:1::22");
 		if (i == CTL_INJECT) {
 			strcpy(req.step, "drbd-secondary");
 			strcpy(req.what, "unknown");
@@ -88,7 +90,7 @@ START_TEST(who_may_ask_for_what)
 {
 	for (int i = 0; i < CTL_CMD_COUNT; i++) {
 		bool changes = i == CTL_SWITCHOVER || i == CTL_TAKEOVER || i == CTL_INJECT || i == CTL_FENCE_PEER ||
-			       i == CTL_FENCE_CONFIRM || i == CTL_GO || i == CTL_RELEASE;
+			       i == CTL_FENCE_CONFIRM || i == CTL_GO || i == CTL_RELEASE || i == CTL_CLIENT_RELEASE;
 
 		ck_assert_int_eq(ctl_cmd_changes((enum ctl_cmd)i), changes);
 		ck_assert_int_eq(ctl_cmd_is_public((enum ctl_cmd)i), !changes && i != CTL_FENCE_CHECK);

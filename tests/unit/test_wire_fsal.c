@@ -41,6 +41,7 @@ START_TEST(requests)
 		{ { FSAL_RECORDS, 0, NULL }, "{\"v\":1,\"op\":\"records\"}\n" },
 		{ { FSAL_RECORD_KEPT, 7, NULL }, "{\"v\":1,\"op\":\"record-kept\",\"record\":7}\n" },
 		{ { FSAL_RECORD_ALONE, 7, NULL }, "{\"v\":1,\"op\":\"record-alone\",\"record\":7}\n" },
+		{ { FSAL_CLIENT_RELEASE, 0, "10.0.0.1" }, "{\"v\":1,\"op\":\"client-release\",\"address\":\"10.0.0.1\"}\n" },
 		{ { FSAL_COMMIT, 0, NULL }, "{\"v\":1,\"op\":\"commit\"}\n" },
 		{ { FSAL_RELEASE, 0, "/srv/vms" }, "{\"v\":1,\"op\":\"release\",\"path\":\"/srv/vms\"}\n" },
 	};

@@ -35,6 +35,7 @@ usage() {
 	  log NODE [FILE]             console log, or a file under its /var/log
 	  put NODE FILE PATH | get NODE PATH FILE
 	  status                      nodes, faults, CPU, memory
+	  clock NODE                  us to add to its clock to have this machine's
 	  measure                     the lab's own figures (latencies, idle CPU)
 	The state directory is STATE-DIR, else $LAB_STATE, else /dev/shm/nasd-lab-$UID.
 	END

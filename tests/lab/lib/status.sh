@@ -63,3 +63,10 @@ lab_measure() {
 	echo "vnode2, NFS, 4 KiB O_DSYNC: $(in_node vnode2 /lab/bin/labprobe write /mnt/vm/.labprobe "$n")"
 	in_node vnode2 rm -f /mnt/vm/.labprobe
 }
+
+# clock NODE: what is to be added to its clock, in us, to have this machine's.
+lab_clock() {
+	need_node "$1"
+	ctl exec "$1" bash -c "$(cat "$here/lib/ask-time.sh")
+		ask_time && echo \"\$off\"" </dev/null || die "$1 cannot ask the supervisor for the time"
+}

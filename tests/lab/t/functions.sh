@@ -250,20 +250,8 @@ journal_owner() {
 # A loop of shell builtins: reading four files costs less than one fork. Its times
 # are the supervisor's: the nodes' own clocks are further apart than a freeze is long.
 sampler_text() {
-	cat <<-'END'
+	cat "$t_lab/lib/ask-time.sh" - <<-'END'
 	exec 3<>/run/sampler.fifo
-	ask_time() {
-		local best=1000000 a b host i
-		for i in 1 2 3 4 5; do
-			a=${EPOCHREALTIME/[.,]/}
-			exec 4<>/dev/tcp/10.77.9.1/7700 || return
-			echo time >&4
-			read -r -t 1 -u 4 host || return
-			b=${EPOCHREALTIME/[.,]/}
-			exec 4<&-
-			((b - a < best)) && best=$((b - a)) off=$((host - (a + b) / 2))
-		done
-	}
 	now() { local us=$((${EPOCHREALTIME/[.,]/} + off)); now=${us:0:-6}.${us: -6}; }
 	off=0 n=0
 	while :; do
