@@ -197,6 +197,25 @@ maintenance() {
 	is "maintenance: the group stays" "$(active)" "$was"
 }
 
+# What ocf-tester judges of the agent, on the node that serves: it is taken down and up
+# again some times. An instance of its own: Pacemaker's keeps its marks.
+tester() {
+	local was out
+	await "$HANG" "ocf-tester: ready" both_agree || return
+	was=$(active)
+	on "$was" crm_attribute --type crm_config --name maintenance-mode --update true
+	if out=$(on "$was" ocf-tester -n tester -o group=vmstore /usr/lib/ocf/resource.d/nasd/nasd 2>&1); then
+		pass "ocf-tester: $(tail -n 1 <<<"$out")"
+	else
+		fail "ocf-tester" "$out"
+	fi
+	ctl "$was" takeover "$was" --by pacemaker >"$t_tmp/out" 2>&1 || fail "ocf-tester: the group is served again" "$(cat "$t_tmp/out")"
+	writes "ocf-tester"
+	on "$was" crm_attribute --type crm_config --name maintenance-mode --delete
+	await "$HANG" "ocf-tester: Pacemaker agrees" both_agree
+	is "ocf-tester: the group stays" "$(active)" "$was"
+}
+
 two_triggers() {
 	local out
 	await "$HANG" "two triggers: ready" both_agree || return
@@ -204,8 +223,8 @@ two_triggers() {
 	is "two triggers at once are refused" "$? $(grep -c 'trigger = pacemaker is in force' <<<"$out")" "3 1"
 }
 
-[ $# -gt 0 ] || set -- move two_triggers standby resource_failure pacemaker_crash maintenance crash fence_failure
-requires pacemakerd corosync crm
+[ $# -gt 0 ] || set -- move two_triggers standby resource_failure pacemaker_crash maintenance tester crash fence_failure
+requires pacemakerd corosync crm ocf-tester xmllint
 lab_begin
 # shellcheck disable=SC2016
 at_end 'rm -f "$LAB_STATE"/node/*/fence.fault; lab pacemaker down'
