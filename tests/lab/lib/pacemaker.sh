@@ -62,10 +62,41 @@ pacemaker_start() {
 	#!/bin/sh
 	# Made by tests/lab/lab.
 	mountpoint -q /dev/shm || { mkdir -p /dev/shm && mount -t tmpfs tmpfs /dev/shm; }
-	until corosync-cfgtool -s >/dev/null 2>&1; do sleep 0.2; done
+	cib=/var/lib/pacemaker/cib/cib.xml
+	[ -e $cib ] || install -o hacluster -g haclient -m 600 /lab/cib.xml $cib
+	until grep -q @quorum /proc/net/unix; do sleep 0.2; done
 	export PCMK_logfile=/var/log/nasd/pacemaker.log PCMK_logpriority=info PCMK_node_start_state=default
 	exec /usr/sbin/pacemakerd -f
 	END
+}
+
+# What a node of the lab starts with, whose memory is lost with its power: it waits for
+# others for a shorter time than 20 s, and fences nobody before it has met a cluster.
+pacemaker_first_cib() {
+	cat <<-'END'
+	<cib crm_feature_set="3.16.1" validate-with="pacemaker-3.9" epoch="1" num_updates="0" admin_epoch="0">
+	  <configuration>
+	    <crm_config>
+	      <cluster_property_set id="cib-bootstrap-options">
+	        <nvpair name="stonith-enabled" value="false" id="cib-bootstrap-options-stonith-enabled"/>
+	        <nvpair name="dc-deadtime" value="4s" id="cib-bootstrap-options-dc-deadtime"/>
+	      </cluster_property_set>
+	    </crm_config>
+	    <nodes/><resources/><constraints/>
+	  </configuration>
+	  <status/>
+	</cib>
+	END
+}
+
+# The example's configuration as a CIB. crm is a Python program, which takes its time in a
+# node: it works on a file here, and misses the agents, which are in the nodes only.
+pacemaker_config() { # CIB
+	sed 's/stonith:fence_ipmilan/stonith:fence_lab/; s/params ip=[^ ]* username=[^ ]* password=[^ ]* lanplus=1/params plug=@/' \
+		"$here/../../configs/pacemaker/nasd.crm" |
+		sed '/primitive fence-nas1/,/^$/s/plug=@/plug=nas1/; /primitive fence-nas2/,/^$/s/plug=@/plug=nas2/' >"$1.crm"
+	cibadmin --empty >"$1" && CIB_file=$1 crm -F configure load replace "$1.crm" >"$1.log" 2>&1 &&
+		crm_verify --xml-file "$1" >>"$1.log" 2>&1 || die "configs/pacemaker/nasd.crm cannot be loaded: $(tail -n 5 "$1.log")"
 }
 
 pacemaker_files() { # NODE
@@ -74,10 +105,17 @@ pacemaker_files() { # NODE
 	corosync_conf >"$d/root/etc/corosync/corosync.conf"
 	pacemaker_start >"$d/pacemaker"
 	chmod +x "$d/pacemaker"
+	pacemaker_first_cib >"$d/cib.xml"
+}
+
+# By their logs: each program that is started in a node keeps it from its work.
+pacemaker_joined() {
+	grep -q 'State transition .* -> S_NOT_DC' "$LAB_STATE"/node/nas[12]/varlog/pacemaker.log
 }
 
 pacemaker_ready() {
 	local n up
+	sleep 0.5
 	up=$(in_node nas1 crm_mon -1 --output-as=xml 2>/dev/null) || return 1
 	for n in $NAS_NODES; do
 		grep -qE "<node name=\"$n\" .*online=\"true\"" <<<"$up" || return 1
@@ -101,7 +139,7 @@ pacemaker_add() { # NODE
 # pacemaker up: the trigger is Pacemaker, its configuration that of configs/pacemaker, the
 # stonith device the lab's power switch.
 lab_pacemaker() { # up|down
-	local n
+	local n adding=''
 	case $1 in up | down) ;; *) die "usage: lab pacemaker up|down" 2 ;; esac
 	need_lab
 	[ ! -e "$LAB_STATE/plain" ] || die "this lab runs without nasd"
@@ -117,23 +155,22 @@ lab_pacemaker() { # up|down
 		done
 		return
 	fi
+	pacemaker_config "$LAB_STATE/node/nas1/nasd.cib"
 	for n in $NAS_NODES; do
 		pacemaker_files "$n"
+		: >"$LAB_STATE/node/$n/varlog/pacemaker.log"
 		lab_put "$n" "$LAB_STATE/node/$n/root/etc/corosync/corosync.conf" /etc/corosync/corosync.conf
 	done
 	lab_trigger pacemaker
 	for n in $NAS_NODES; do
 		boot_conf "$n" >"$LAB_STATE/node/$n/boot.conf"
-		pacemaker_add "$n"
+		pacemaker_add "$n" &
+		adding+=" $!"
 	done
-	for n in $NAS_NODES; do
-		wait_for 40 "Pacemaker on $n has a cluster of two (lab log $n nasd/pacemaker.log)" \
-			eval "in_node $n crm_node -p | grep -q 'nas1.*nas2\|nas2.*nas1'"
+	for n in $adding; do
+		wait "$n" || exit
 	done
-	sed 's/stonith:fence_ipmilan/stonith:fence_lab/; s/params ip=[^ ]* username=[^ ]* password=[^ ]* lanplus=1/params plug=@/' \
-		"$here/../../configs/pacemaker/nasd.crm" |
-		sed '/primitive fence-nas1/,/^$/s/plug=@/plug=nas1/; /primitive fence-nas2/,/^$/s/plug=@/plug=nas2/' \
-			>"$LAB_STATE/node/nas1/nasd.crm"
-	in_node nas1 crm configure load replace /lab/nasd.crm || die "configs/pacemaker/nasd.crm was not loaded"
-	wait_for 60 "Pacemaker has promoted one node, and the other stands by (crm_mon -1)" pacemaker_ready
+	wait_for 90 "Pacemaker has a cluster of two (lab log nas1 nasd/pacemaker.log)" pacemaker_joined
+	in_node nas1 cibadmin --modify --allow-create --xml-file /lab/nasd.cib || die "the cluster does not take its configuration"
+	wait_for 90 "Pacemaker has promoted one node, and the other stands by (crm_mon -1)" pacemaker_ready
 }
