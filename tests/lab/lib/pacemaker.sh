@@ -89,14 +89,15 @@ pacemaker_first_cib() {
 	END
 }
 
-# The example's configuration as a CIB. crm is a Python program, which takes its time in a
+# The example's configuration as the cluster keeps it. crm is a Python program, which takes its time in a
 # node: it works on a file here, and misses the agents, which are in the nodes only.
-pacemaker_config() { # CIB
+pacemaker_config() { # FILE
 	sed 's/stonith:fence_ipmilan/stonith:fence_lab/; s/params ip=[^ ]* username=[^ ]* password=[^ ]* lanplus=1/params plug=@/' \
 		"$here/../../configs/pacemaker/nasd.crm" |
 		sed '/primitive fence-nas1/,/^$/s/plug=@/plug=nas1/; /primitive fence-nas2/,/^$/s/plug=@/plug=nas2/' >"$1.crm"
 	cibadmin --empty >"$1" && CIB_file=$1 crm -F configure load replace "$1.crm" >"$1.log" 2>&1 &&
 		crm_verify --xml-file "$1" >>"$1.log" 2>&1 || die "configs/pacemaker/nasd.crm cannot be loaded: $(tail -n 5 "$1.log")"
+	sed -n -i '/<configuration>/,/<\/configuration>/p' "$1"
 }
 
 pacemaker_files() { # NODE
@@ -171,6 +172,6 @@ lab_pacemaker() { # up|down
 		wait "$n" || exit
 	done
 	wait_for 90 "Pacemaker has a cluster of two (lab log nas1 nasd/pacemaker.log)" pacemaker_joined
-	in_node nas1 cibadmin --modify --allow-create --xml-file /lab/nasd.cib || die "the cluster does not take its configuration"
+	in_node nas1 cibadmin --modify --allow-create --scope configuration --xml-file /lab/nasd.cib || die "the cluster does not take its configuration"
 	wait_for 90 "Pacemaker has promoted one node, and the other stands by (crm_mon -1)" pacemaker_ready
 }
