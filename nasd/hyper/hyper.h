@@ -50,6 +50,7 @@ struct hyper_options {
 	const char *guest, *to;  /* migrate; evacuate: guest is the hypervisor */
 	const char *with_nas;    /* NULL: the storage stays */
 	unsigned bandwidth;      /* MiB/s; 0: not limited */
+	unsigned downtime_ms;    /* of the guest, that libvirt may plan with; 0: as it is set */
 	unsigned force_after_s;  /* then the guest is stopped so that it converges; 0: never */
 	unsigned timeout_s;      /* then the move is given up */
 	bool auto_converge;

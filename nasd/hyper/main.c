@@ -9,7 +9,7 @@
 #include "hyper.h"
 #include "terminal.h"
 
-enum { OPT_SOCKET = 256, OPT_CONFIG, OPT_TO, OPT_NAS, OPT_BANDWIDTH, OPT_FORCE, OPT_TIMEOUT, OPT_CONVERGE, OPT_JOBS, OPT_SKIP, OPT_BACK };
+enum { OPT_SOCKET = 256, OPT_CONFIG, OPT_TO, OPT_NAS, OPT_BANDWIDTH, OPT_DOWNTIME, OPT_FORCE, OPT_TIMEOUT, OPT_CONVERGE, OPT_JOBS, OPT_SKIP, OPT_BACK };
 
 enum command { GUESTS, MIGRATE, EVACUATE };
 
@@ -23,6 +23,7 @@ static const struct option options[] = {
 	{ "to", required_argument, NULL, OPT_TO },
 	{ "with-nas", required_argument, NULL, OPT_NAS },
 	{ "bandwidth", required_argument, NULL, OPT_BANDWIDTH },
+	{ "downtime", required_argument, NULL, OPT_DOWNTIME },
 	{ "force-after", required_argument, NULL, OPT_FORCE },
 	{ "timeout", required_argument, NULL, OPT_TIMEOUT },
 	{ "auto-converge", no_argument, NULL, OPT_CONVERGE },
@@ -38,7 +39,7 @@ static const struct {
 	[GUESTS] = { "guests", "usage: nasctl guests [--group GROUP] [--json] [--config FILE]\n" },
 	[MIGRATE] = { "migrate",
 	"usage: nasctl migrate GUEST --to HYPERVISOR [--with-nas NODE] [--dry-run] [--json]\n"
-	"       [--bandwidth MIB-PER-S] [--auto-converge] [--force-after S]\n"
+	"       [--bandwidth MIB-PER-S] [--downtime MS] [--auto-converge] [--force-after S]\n"
 	"       [--timeout S] [--config FILE] [--socket PATH]\n" },
 	[EVACUATE] = { "evacuate",
 	"usage: nasctl evacuate HYPERVISOR [--to HYPERVISOR | --back] [--group GROUP] [--jobs N] [--skip]\n"
@@ -71,6 +72,7 @@ static bool take(int c, struct hyper_options *o, enum command command)
 	case OPT_NAS: o->with_nas = optarg; return command == MIGRATE;
 	case OPT_CONVERGE: o->auto_converge = true; return true;
 	case OPT_BANDWIDTH: return number("bandwidth", optarg, 1000000, &o->bandwidth);
+	case OPT_DOWNTIME: return number("downtime", optarg, 60000, &o->downtime_ms);
 	case OPT_FORCE: return number("force-after", optarg, 86400, &o->force_after_s);
 	case OPT_TIMEOUT: return number("timeout", optarg, 3540, &o->timeout_s);
 	case OPT_JOBS: return command == EVACUATE && number("jobs", optarg, 16, &o->jobs);

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <libvirt/virterror.h>
+
 #include "ask.h"
 #include "clocks.h"
 #include "printable.h"
@@ -29,6 +31,9 @@ struct run {
 	struct err err;           /* why it failed */
 	const char *cancelled;    /* NULL: not by us */
 	bool forced;
+	unsigned long long downtime_was; /* ms; 0: not ours to set back */
+	const struct host *at;    /* where it runs in the end; NULL: nowhere */
+	bool at_known;
 };
 
 static volatile sig_atomic_t interrupted;
@@ -50,15 +55,17 @@ static void catch_signals(void)
 
 /* ---- in libvirt's threads */
 
-/* The source's QEMU has stopped the guest for the last of its memory. */
+/* The source's QEMU has stopped the guest for the last of its memory, or was told to.
+ * Not one that stands still because of an error: that one does not move. */
 static int on_life(virConnectPtr conn, virDomainPtr dom, int event, int detail, void *data)
 {
 	struct run *r = data;
 
 	(void)conn;
 	(void)dom;
-	(void)detail;
-	if (event != VIR_DOMAIN_EVENT_SUSPENDED || atomic_exchange(&r->stopped, true))
+	if (event != VIR_DOMAIN_EVENT_SUSPENDED ||
+	    (detail != VIR_DOMAIN_EVENT_SUSPENDED_MIGRATED && detail != VIR_DOMAIN_EVENT_SUSPENDED_PAUSED) ||
+	    atomic_exchange(&r->stopped, true))
 		return 0;
 	atomic_store(&r->stopped_us, monotonic_us());
 	if (r->nas)
@@ -160,7 +167,7 @@ static void say_progress(const struct run *r)
 
 static void cancel(struct run *r, const char *why)
 {
-	if (r->cancelled || atomic_load(&r->stopped))
+	if (r->cancelled || (atomic_load(&r->stopped) && !r->forced))
 		return; /* the last of it takes a moment only, and is libvirt's to finish */
 	if (virDomainAbortJob(r->dom) == 0)
 		r->cancelled = why;
@@ -183,8 +190,8 @@ static void look(struct run *r, int64_t *said)
 		if (r->forced && !o->cli.json)
 			printf("the guest is stopped now, so that the rest gets over (--force-after)\n");
 	}
-	if (now - *said < SAY_US)
-		return;
+	if (now - *said < SAY_US || (atomic_load(&r->stopped) && !r->forced))
+		return; /* no question to a QEMU for whose answers the guest waits */
 	*said = now;
 	say_progress(r);
 }
@@ -230,16 +237,46 @@ static const char *where_storage(const struct run *r, enum cli_exit nas, bool le
 	return nas == CLI_DONE ? "the storage has moved" : "the storage has not moved as asked: nasctl status";
 }
 
+/* What libvirt says of the move is not where the guest is: who was asked may have died of it. */
+static void find_it(struct run *r)
+{
+	const struct host *hosts[2] = { &r->m->to, &r->m->from };
+
+	r->at_known = true;
+	for (int i = 0; i < 2 && !r->at; i++) {
+		virDomainPtr d = virDomainLookupByName(hosts[i]->conn, r->m->g.name);
+		virErrorPtr e = d ? NULL : virGetLastError();
+		int state = VIR_DOMAIN_NOSTATE;
+
+		if ((d && virDomainGetState(d, &state, NULL, 0) < 0) || (e && e->code != VIR_ERR_NO_DOMAIN))
+			r->at_known = false;
+		if (state == VIR_DOMAIN_RUNNING || state == VIR_DOMAIN_BLOCKED)
+			r->at = hosts[i];
+		if (d)
+			virDomainFree(d);
+	}
+	if (!r->at && r->result == 0)
+		r->at = &r->m->to;
+	r->at_known = r->at_known || r->at;
+}
+
+static bool has_moved(const struct run *r)
+{
+	return r->result == 0 || r->at == &r->m->to;
+}
+
 static enum cli_exit verdict(const struct run *r, enum cli_exit nas, bool left)
 {
-	if (r->result == 0)
+	if (has_moved(r))
 		return !r->nas || nas == CLI_DONE ? CLI_DONE : CLI_FAILED;
+	if (!r->at)
+		return r->at_known ? CLI_FAILED : CLI_UNKNOWN;
 	return r->nas && !left && nas == CLI_DONE ? CLI_FAILED : CLI_ROLLED_BACK;
 }
 
 static const char *word_of(enum cli_exit code)
 {
-	return code == CLI_DONE ? "done" : code == CLI_ROLLED_BACK ? "rolled-back" : "failed";
+	return code == CLI_DONE ? "done" : code == CLI_ROLLED_BACK ? "rolled-back" : code == CLI_UNKNOWN ? "unknown" : "failed";
 }
 
 /* NULL: not seen */
@@ -251,7 +288,6 @@ static json_t *since_began(const struct run *r, int64_t at)
 static void tell(const struct run *r, enum cli_exit code, enum cli_exit nas, bool left, const json_t *nas_result, int64_t took)
 {
 	const struct move *m = r->m;
-	const char *end = r->result == 0 ? m->to.conf->name : m->from.conf->name;
 	virDomainPtr there = r->result == 0 ? virDomainLookupByName(m->to.conn, m->g.name) : NULL;
 	json_t *stats = there ? job_stats(there, VIR_DOMAIN_JOB_STATS_COMPLETED) : NULL;
 	char total[VIEW_VALUE_MAX], bytes[VIEW_VALUE_MAX];
@@ -259,8 +295,8 @@ static void tell(const struct run *r, enum cli_exit code, enum cli_exit nas, boo
 	if (there)
 		virDomainFree(there);
 	if (m->o->cli.json) {
-		json_t *out = json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:I, s:o*, s:o*, s:O*, s:b, s:s*, s:o*, s:O*}",
-					"result", word_of(code), "guest", m->g.name, "from", m->from.conf->name, "to", m->to.conf->name, "runs_on", end,
+		json_t *out = json_pack("{s:s, s:s, s:s, s:s, s:s*, s:I, s:I, s:o*, s:o*, s:O*, s:b, s:s*, s:o*, s:O*}",
+					"result", word_of(code), "guest", m->g.name, "from", m->from.conf->name, "to", m->to.conf->name, "runs_on", r->at ? r->at->conf->name : NULL,
 					"began_wall_us", (json_int_t)r->began_wall, "total_us", (json_int_t)took,
 					"stopped_us", since_began(r, r->stopped_us), "resumed_us", since_began(r, r->resumed_us),
 					"progress", r->seen, "forced", (int)r->forced, "cancelled",
@@ -277,13 +313,25 @@ static void tell(const struct run *r, enum cli_exit code, enum cli_exit nas, boo
 		fprintf(stderr, "nasctl: storage: %s\nremedy: %s\n", js_text(nas_result, "message"), js_text(nas_result, "remedy"));
 	if (r->nas && !left && nas == CLI_DONE && json_object_get(nas_result, "result"))
 		view_entry_summary(stdout, &m->o->cli.view, nas_result);
-	printf("%s runs on %s, %s", m->g.name, end, where_storage(r, nas, left));
+	if (!r->at)
+		fprintf(stderr, r->at_known ? "nasctl: %s does not run\nremedy: look at its log on %s, then: virsh start\n" :
+			"nasctl: nobody says whether %s runs\nremedy: nasctl guests; look at %s before it is started elsewhere\n",
+			m->g.name, m->from.conf->name);
+	printf("%s runs on %s, %s", m->g.name, r->at ? r->at->conf->name : r->at_known ? "no hypervisor" : "an unknown hypervisor",
+	       where_storage(r, nas, left));
 	if (stats)
 		printf("; total %s, stopped for %lld ms as QEMU counts, %s sent in %lld passes", view_duration(took, total),
 		       (long long)js_int(stats, "downtime_ms"), view_bytes(js_int(stats, "memory_sent"), bytes),
 		       (long long)js_int(stats, "iteration"));
 	putchar('\n');
 	json_decref(stats);
+}
+
+/* The limit is the domain's: what it was comes back, unless the domain is gone. False: it cannot be set. */
+static bool limit_downtime(const struct run *r, unsigned long long ms, unsigned long long *was)
+{
+	return (!was || virDomainMigrateGetMaxDowntime(r->dom, was, 0) == 0) &&
+	       virDomainMigrateSetMaxDowntime(r->dom, ms, 0) == 0;
 }
 
 /* Both halves have been begun; waits for both. */
@@ -294,7 +342,12 @@ static enum cli_exit finish(struct run *r)
 	int64_t took = monotonic_us() - r->began;
 	bool left = false;
 
-	if (r->nas && r->result == 0) {
+	if (r->downtime_was && r->result < 0)
+		limit_downtime(r, r->downtime_was, NULL);
+	if (r->forced && r->result < 0)
+		virDomainResume(r->dom); /* as libvirt does itself, when it can */
+	find_it(r);
+	if (r->nas && has_moved(r)) {
 		nas_go(r->nas); /* had its stop not been seen */
 	} else if (r->nas && nas_look(r->nas) == NAS_HELD) {
 		left = true;
@@ -349,8 +402,17 @@ static enum cli_exit run_move(const struct move *m)
 		return complain(&m->o->cli, CLI_FAILED, &err);
 	}
 	catch_signals();
-	if (m->o->with_nas)
+	if (m->o->downtime_ms && !limit_downtime(&r, m->o->downtime_ms, &r.downtime_was)) {
+		host_error(&err, m->g.name, "its longest downtime cannot be set");
+		err_remedy(&err, "leave --downtime away");
+		code = complain(&m->o->cli, CLI_FAILED, &err);
+	}
+	if (code == CLI_DONE && m->o->with_nas)
 		code = hold_storage(&r);
+	if (code == CLI_DONE && interrupted) {
+		fprintf(stderr, "nasctl: %s: it was interrupted; nothing has moved\n", m->g.name);
+		code = CLI_ROLLED_BACK;
+	}
 	r.began = monotonic_us();
 	r.began_wall = wall_us();
 	if (code == CLI_DONE && pthread_create(&thread, NULL, carry, &r) != 0)

@@ -67,14 +67,15 @@ static json_t *transaction_json(struct egroup *g, const struct group_view *v)
 {
 	struct engine *e = g->e;
 	const struct switch_log *l = v->log;
+	enum step_id step = v->held ? STEP_HOLD : v->step;
 
 	if (!l || l->result != RESULT_RUNNING)
 		return json_null();
 	return json_pack("{s:s, s:I, s:o, s:o, s:s, s:s, s:I}", "kind", switch_kind_name(l->kind),
 			 "epoch", (json_int_t)l->epoch, "source", node_json(e, l->source),
 			 "target", node_json(e, l->target),
-			 "stage", v->step ? step_stage_name(step_row(v->step)->stage) : "",
-			 "step", v->step ? step_name(v->step) : "",
+			 "stage", step ? step_stage_name(step_row(step)->stage) : "",
+			 "step", step ? step_name(step) : "",
 			 "elapsed_ms", (json_int_t)((monotonic_us() - l->began_us) / 1000));
 }
 

@@ -5,16 +5,22 @@
 # lost or wrong, exactly one hypervisor runs it, and a move that is cancelled or whose
 # nasctl is killed leaves guest and storage whole.
 #
-# usage: guestmove.sh [--quick | N]   (N rounds of the three moves, default 10)
+# usage: guestmove.sh [--quick | N | PART...]
+# N rounds of the three moves (10); PART: refusals, moves, cancel, options, rows[=REGEX]
+# (guestmove-rows.sh: "WHEN WHAT" of its table). Without one: all of them.
 # shellcheck source=tests/lab/t/functions.sh
 . "$(dirname "$(readlink -f "$0")")/functions.sh"
+# shellcheck source=tests/lab/t/rows.sh
+. "$t_dir/rows.sh"
+# shellcheck source=tests/lab/t/guestmove-rows.sh
+. "$t_dir/guestmove-rows.sh"
 
-quick='' n=10
+n=10 parts=(refusals moves cancel options rows)
 case ${1:-} in
---quick) quick=1 ;;
-'') ;;
-*[!0-9]* | 0) die "usage: guestmove.sh [--quick | N]" ;;
-*) n=$1 ;;
+--quick) parts=(quick) ;;
+--rows) parts=(rows${2:+=$2}) ;;
+'' | *[!0-9]*) [ $# = 0 ] || parts=("$@") ;;
+*) n=$1 parts=(moves) ;;
 esac
 
 other_vnode() { if [ "$1" = vnode2 ]; then echo vnode3; else echo vnode2; fi; }
@@ -46,28 +52,37 @@ moves() { # KIND COMMAND...
 	shift
 	wait_until 40 is_ready || { fail "the pair is ready" "$(show_pair)"; return 1; }
 	from=$(wall_us)
-	out=$(ctl "$(active)" "$@" 2>&1) || { fail "$kind: nasctl $*" "$out"; return 1; }
+	out=$(ctl "$(active)" "$@" 2>"$t_tmp/err") || { fail "$kind: nasctl $*" "$out $(cat "$t_tmp/err")"; return 1; }
+	took_ms=$((($(wall_us) - from) / 1000))
 	echo "$out" >"$t_tmp/last"
 	writes_on g 40 || { fail "$kind: the guest writes on"; return 1; }
 	gaps "$from" "$(wall_us)" >>"$t_tmp/gaps.$kind"
 }
 
-round() {
-	local v nas
-	v=$(other_vnode "$(where)")
-	if [ -z "$quick" ]; then
-		moves hypervisor migrate g --to "$v" && is "the guest runs on $v alone" "$(runs_on)" "$v"
-		snap
-		nas=$(other "$(active)")
-		moves nas switchover "$nas"
-		v=$(other_vnode "$v")
-	fi
+guest_goes() { # TO
+	moves hypervisor migrate g --to "$1" && is "the guest runs on $1 alone" "$(runs_on)" "$1"
+}
+
+both_go() { # TO [OPTION...]
+	local v=$1 nas
 	snap
 	nas=$(other "$(active)")
-	moves both migrate g --to "$v" --with-nas "$nas" || return 1
+	shift
+	moves both migrate g --to "$v" --with-nas "$nas" "$@" || return 1
 	is "both: the guest runs on $v alone" "$(runs_on)" "$v"
 	await 20 "both: $nas serves" is_settled
 	is "both: $nas serves" "$(active)" "$nas"
+}
+
+# By turns, so that each kind of move goes in each direction.
+round() { # NUMBER
+	local v
+	v=$(where)
+	[ $(($1 % 2)) = 0 ] || both_go "$(other_vnode "$v")" || return 1
+	[ $(($1 % 2)) = 1 ] || guest_goes "$(other_vnode "$v")"
+	snap
+	moves nas switchover "$(other "$(active)")"
+	if [ $(($1 % 2)) = 0 ]; then both_go "$v"; else guest_goes "$v"; fi
 }
 
 # nasctl is told to stop, or killed, so many seconds after it began.
@@ -121,26 +136,62 @@ refusals() {
 	is "and nothing has moved" "$(runs_on)" "$v"
 }
 
+# At ten points of a move that takes as long as the last one did.
+cancels() {
+	local i took
+	both_go "$(other_vnode "$(where)")" || return
+	took=$took_ms
+	for i in 1 2 3 4 5 6 7 8 9 10; do
+		broken_off TERM "$(awk -v i="$i" -v t="$took" 'BEGIN { printf "%.1f", i * t / 10500 }')"
+	done
+	for i in 2 5 8 10; do
+		broken_off KILL "$(awk -v i="$i" -v t="$took" 'BEGIN { printf "%.1f", i * t / 10500 }')"
+	done
+}
+
+# Each option does what it says, in a move that is done.
+options() {
+	local v
+	both_go "$(other_vnode "$(where)")" --bandwidth 8 --json
+	check "--bandwidth: memory went at most at 8 MiB/s" jq -e '[.progress[] | select(.memory_sent > 0)] |
+		length < 2 or ((last.memory_sent - first.memory_sent) / (last.at_us - first.at_us)) < 8.8' "$t_tmp/last"
+	both_go "$(other_vnode "$(where)")" --auto-converge
+	both_go "$(other_vnode "$(where)")" --downtime 2000
+	v=$(where)
+	is "--downtime is the guest's own again" "$(on "$v" virsh -q migrate-getmaxdowntime g)" 300
+	both_go "$(other_vnode "$v")" --bandwidth 1 --force-after 12 --json
+	check "--force-after: the guest was stopped" jq -e '.forced == true' "$t_tmp/last"
+	v=$(where)
+	ctl "$(active)" migrate g --to "$(other_vnode "$v")" --bandwidth 1 --timeout 10 >"$t_tmp/last" 2>&1
+	is "--timeout: given up" $? 4
+	is "--timeout: the guest is where it was" "$(runs_on)" "$v"
+}
+
+guest_up() {
+	lab guest start g --on vnode2 --libvirt >"$t_tmp/guest" 2>&1 || die "the guest did not start: $(tail -n 3 "$t_tmp/guest")"
+}
+
 requires virsh libvirtd qemu-system-x86_64
 lab_begin
 lab libvirt up >"$t_tmp/libvirt" 2>&1 || die "libvirt: $(tail -n 3 "$t_tmp/libvirt")"
 at_end 'lab libvirt down'
-lab guest start g --on vnode2 --libvirt >"$t_tmp/guest" 2>&1 || die "the guest did not start: $(tail -n 3 "$t_tmp/guest")"
+guest_up
 at_end 'lab guest stop g --kill; on vnode2 virsh destroy g; on vnode3 virsh destroy g; on vnode2 rm -f /mnt/vm/g.raw'
 
-refusals
-if [ -n "$quick" ]; then
-	broken_off TERM 8
-	round
-else
-	for _ in $(seq "$n"); do
-		round || break
-	done
-	for s in 1 3 5 7 9 11 13; do
-		broken_off TERM "$s"
-		broken_off KILL "$s"
-	done
-fi
+for part in "${parts[@]}"; do
+	case $part in
+	refusals) refusals ;;
+	moves) for i in $(seq "$n"); do round "$i" || break; done ;;
+	cancel) cancels ;;
+	options) options ;;
+	rows | rows=*)
+		with_trigger heartbeat
+		if [ "$part" = rows ]; then rows; else rows "${part#rows=}"; fi
+		;;
+	quick) both_go vnode3 && broken_off TERM 2 ;;
+	*) die "unknown part '$part' (see the head of $0)" ;;
+	esac
+done
 complaints g >"$t_tmp/complaints"
 is "the guest has seen no error" "$(cat "$t_tmp/complaints")" ""
 check "the guest verifies all it wrote" lab guest stop g
