@@ -84,6 +84,7 @@ static void take_words(struct words *w, const struct hyper_options *o, const str
 	if (o->auto_converge)
 		word(w, "--auto-converge");
 	number(w, "--bandwidth", o->bandwidth);
+	number(w, "--downtime", o->downtime_ms);
 	number(w, "--force-after", o->force_after_s);
 	number(w, "--timeout", o->timeout_s);
 	word(w, "--");

@@ -43,8 +43,8 @@ static const struct {
 	"       [--timeout S] [--config FILE] [--socket PATH]\n" },
 	[EVACUATE] = { "evacuate",
 	"usage: nasctl evacuate HYPERVISOR [--to HYPERVISOR | --back] [--group GROUP] [--jobs N] [--skip]\n"
-	"       [--dry-run] [--json] [--bandwidth MIB-PER-S] [--auto-converge] [--force-after S]\n"
-	"       [--timeout S] [--config FILE] [--socket PATH]\n" },
+	"       [--dry-run] [--json] [--bandwidth MIB-PER-S] [--downtime MS] [--auto-converge]\n"
+	"       [--force-after S] [--timeout S] [--config FILE] [--socket PATH]\n" },
 };
 
 static bool number(const char *option, const char *text, unsigned most, unsigned *out)
