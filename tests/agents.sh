@@ -98,11 +98,13 @@ echo 3 >"$tmp/exit"
 agent promote
 is "promote refused" $rc 1
 is "... and why" "$(cat "$tmp/said")" "nasd (vmstore): nasctl says no"
-role active 1000
-agent promote
-is "promote, active" "$rc $asked" "0 "
-
 echo 0 >"$tmp/exit"
+rm "$tmp/role"
+echo 5 >"$tmp/exit"
+agent promote
+is "promote without a nasd" "$rc $asked" "1 nasctl takeover nas1 --by pacemaker"
+echo 0 >"$tmp/exit"
+role active 1000
 next=nas2 agent demote
 is "demote with a target moves" "$rc $asked" "0 nasctl switchover nas2"
 next='nas1 ' agent demote
@@ -128,14 +130,16 @@ is "notify" "$rc $asked" "0 "
 
 # ---- the fence agent
 
-# Says when Pacemaker fenced last, and fences with exit status $tmp/exit.
+# Says when Pacemaker fenced last, and which devices there are, as 2.1.5 does, and fences
+# with exit status $tmp/exit.
 stub stonith_admin <<-END
 	case "\$*" in
-	--history*) cat $tmp/history ;;
-	--list*) [ -e $tmp/devices ] ;;
+	--history*) cat $tmp/history; echo "\$(grep -c . $tmp/history) events found" ;;
+	--list*) cat $tmp/devices; echo "\$(grep -c . $tmp/devices) fence devices found" ;;
 	*) exit \$(cat $tmp/exit) ;;
 	esac
 END
+: >"$tmp/devices"
 stub crm_attribute <<<'echo off'
 
 fence() { # LINE...: status in $rc, whether Pacemaker was told to fence in $asked
@@ -167,7 +171,7 @@ fence action=off nodename=nas1 since=$((now - 20)).0
 is "Pacemaker cannot fence" "$rc $asked" "1 $told"
 fence action=status nodename=nas1
 is "status without a device" $rc 1
-: >"$tmp/devices"
+echo fence-nas1 >"$tmp/devices"
 fence action=status nodename=nas1
 is "status in peace" "$rc $(cat "$tmp/out")" "0 Status: ON"
 echo $((now - 10)) >"$tmp/history"
