@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# The OCF agent and Pacemaker's fence agent, with programs in the place of nasctl's and
+# The check of a hypervisor's mounts; the OCF agent and Pacemaker's fence agent, with programs in the place of nasctl's and
 # Pacemaker's own that say what a case has them say, and write down what they are asked.
 # usage: agents.sh
 set -u
@@ -18,6 +18,24 @@ is() { # WHAT SEEN WANTED
 		printf 'FAIL  %s\n      seen: %s, wanted: %s\n' "$1" "$2" "$3"
 	fi
 }
+
+# ---- nasd-hypervisor-check
+
+mounts() { # WHAT OPTIONS WANTED: the checks that fail of one mount from the floating address, and the exit status
+	echo "10.0.0.1:/vms /mnt/vm $2 0 0" >"$tmp/mounts"
+	NASD_MOUNTS=$tmp/mounts sh "$here/../configs/hypervisor/nasd-hypervisor-check" 10.0.0.1 fd00::1 >"$tmp/out"
+	rc=$?
+	is "hypervisor check: $1" "$(sed -n 's/^FAIL  *\([a-z]*\) .*/\1/p' "$tmp/out" | paste -sd' ') $rc" "$3"
+	is "hypervisor check: $1: a remedy for each" "$(grep -c remedy: "$tmp/out")" "$(grep -c ^FAIL "$tmp/out")"
+}
+good=hard,proto=tcp,timeo=600,retrans=2,sec=sys,local_lock=none,addr=10.0.0.1
+mounts "as it should be" "nfs4 rw,vers=4.2,$good" " 0"
+mounts "4.1 over IPv6" "nfs4 rw,vers=4.1,hard,proto=tcp6,timeo=600,addr=fd00::1" " 0"
+mounts "NFS 4.0" "nfs4 rw,vers=4.0,$good" "version 1"
+mounts "NFS 3, soft, UDP, own locks" "nfs rw,vers=3,soft,proto=udp,timeo=11,nolock,local_lock=all,addr=10.0.0.1" "version hard proto timeo locks 1"
+mounts "soft" "nfs4 rw,vers=4.2,soft,proto=tcp,timeo=600,local_lock=none,addr=10.0.0.1" "hard 1"
+mounts "short timeo" "nfs4 rw,vers=4.2,hard,proto=tcp,timeo=50,addr=10.0.0.1" "timeo 1"
+mounts "another server's is none of ours" "nfs4 rw,vers=4.2,soft,addr=10.0.0.2" "mount 1"
 
 # The agents' PATH is their own: the copies that are tested look here first.
 for agent in ocf/nasd fence/fence_nasd_pacemaker; do

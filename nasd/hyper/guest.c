@@ -63,11 +63,15 @@ static void place(struct guest_disk *d, const struct host *h, const struct conf 
 static void take_disk(struct guest *g, xmlXPathContextPtr x, xmlNodePtr node, const struct host *h, const struct conf *c)
 {
 	struct guest_disk *d = &g->disks[g->n_disks];
+	char shareable[8];
 
 	memset(d, 0, sizeof(*d));
 	take(x, node, "string(target/@dev)", d->target, sizeof(d->target));
 	take(x, node, "string(source/@file)", d->path, sizeof(d->path));
 	take(x, node, "string(driver/@cache)", d->cache, sizeof(d->cache));
+	take(x, node, "string(driver/@error_policy)", d->error_policy, sizeof(d->error_policy));
+	take(x, node, "string(boolean(shareable))", shareable, sizeof(shareable));
+	d->shareable = !strcmp(shareable, "true");
 	place(d, h, c);
 	if (!g->group)
 		g->group = d->group;
@@ -167,8 +171,9 @@ static void add_guest(json_t *list, const struct guest *g, const char *host)
 	json_t *disks = json_array();
 
 	for (size_t i = 0; i < g->n_disks; i++)
-		json_array_append_new(disks, json_pack("{s:s, s:s, s:s, s:s*}", "target", g->disks[i].target, "path",
-						       g->disks[i].path, "cache", g->disks[i].cache, "export",
+		json_array_append_new(disks, json_pack("{s:s, s:s, s:s, s:s, s:b, s:s*}", "target", g->disks[i].target, "path",
+						       g->disks[i].path, "cache", g->disks[i].cache, "error_policy",
+						       g->disks[i].error_policy, "shareable", (int)g->disks[i].shareable, "export",
 						       g->disks[i].export ? g->disks[i].export->name : NULL));
 	json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:I, s:o}", "name", g->name, "hypervisor", host,
 					      "state", guest_state_name(g->state), "group", g->group->name, "memory_kib",

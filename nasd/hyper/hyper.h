@@ -81,6 +81,8 @@ struct guest_disk {
 	char target[16];         /* "vda" */
 	char path[256];          /* of a file; else empty */
 	char cache[16];          /* as configured; empty: libvirt's default */
+	char error_policy[16];   /* likewise */
+	bool shareable;          /* QEMU takes no lock that keeps a second one out */
 	const struct conf_group *group; /* NULL: not on an export */
 	const struct conf_export *export;
 };

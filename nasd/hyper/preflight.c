@@ -225,6 +225,14 @@ static void judge_disk(struct judge *j, const struct guest_disk *d)
 		say(j, false, "disk-cache", from, "%s has cache mode %s", d->target, d->cache[0] ? d->cache : "default");
 		remedy(j, "the target could read what the source has not written yet: set cache='none' (virsh edit), and start the guest anew");
 	}
+	if (!strcmp(d->error_policy, "ignore")) {
+		say(j, false, "disk-errors", from, "%s has error policy ignore", d->target);
+		remedy(j, "a write that fails would be taken for done: set error_policy='stop' or 'report' (virsh edit), and start the guest anew");
+	}
+	if (d->shareable) {
+		say(j, false, "disk-lock", from, "%s is shareable", d->target);
+		remedy(j, "nothing keeps a second guest from writing to it: take <shareable/> out (virsh edit), and start the guest anew");
+	}
 	if (!same_mount(j->m, d->export->name)) {
 		say(j, false, "mount-path", to, "export %s is not mounted at the same path as on %s", d->export->name, from);
 		remedy(j, "mount it there at the same path, and name it in nasd.conf's section `hypervisor %s'", to);

@@ -140,10 +140,9 @@ sub axis {
 	for (my $at = $zero - int(($zero - $p->{from}) / $step) * $step; $at <= $p->{to}; $at += $step) {
 		my $x = x_of($p, $at);
 		line($x, $y1, $x, $y2, $grid, 'stroke-width="1"');
-		text($x, $y2 + 16, $faint, 'font-size="11.5" text-anchor="middle"', sprintf('%g', ($at - $zero) / $unit));
+		text($x, $y2 + 16, $faint, 'font-size="11.5" text-anchor="middle"', sprintf('%g', ($at - $zero) / $unit) . (abs($at - $zero) < 1 ? $unit == 1e6 ? ' s' : ' ms' : ''));
 	}
 	line(LEFT, $y2, LEFT + PLOT, $y2, $faint, 'stroke-width="1"');
-	text(LEFT + PLOT + 8, $y2 + 16, $faint, 'font-size="11.5"', $unit == 1e6 ? 's' : 'ms');
 }
 
 # Dots: when a write was acknowledged, and how long after the one before (10 ms to 1 s and more, logarithmic).
@@ -170,10 +169,16 @@ sub shading {
 	box(x_of($p, $a), $y1, x_of($p, $b) - x_of($p, $a), $y2 - $y1, $shade, 'fill-opacity="0.6"');
 }
 
-# What is left of the memory, as a line over its bar.
-sub memory_left {
+# The memory's copy: from when it was first seen to go on, with what is left of it as a line over the bar.
+sub memory_copy {
 	my ($p, $y) = @_;
-	my @seen = grep { $_->{memory_total} } @{ $move->{progress} // [] } or return;
+	my @seen = grep { $_->{memory_total} && $_->{at_us} < $move->{stopped_us} } @{ $move->{progress} // [] };
+	my $passes = (sort { $b <=> $a } map { $_->{iteration} // 0 } @{ $move->{progress} // [] }, $move->{memory} // {})[0] || 1;
+	my $begin = @seen ? $began + $seen[0]{at_us} : $began;
+	lane_name($y, "memory pre-copy", $guest);
+	bar($p, $y, $began, $begin, $held, "$move->{to} prepares") if $begin > $began;
+	bar($p, $y, $begin, $stopped, $memory, sprintf("%s, %d pass%s", ms($stopped - $begin), $passes, $passes == 1 ? '' : 'es'));
+	return if @seen < 2;
 	my @points = map { sprintf '%.1f,%.1f', x_of($p, $began + $_->{at_us}),
 		$y + (LANE - BAR) / 2 + BAR * (1 - $_->{memory_remaining} / $_->{memory_total}) } @seen;
 	$out .= qq(<polyline points="@points" fill="none" stroke="$ink" stroke-width="1.3"><title>memory left to send</title></polyline>\n);
@@ -193,12 +198,9 @@ sub whole {
 	my $p = { from => $from, to => $to, zero => $began, r => '1.6' };
 	my ($end, $pre) = ($y + 4 * LANE + DOTS, step('presync'));
 	my $hold = step('hold');
-	my $passes = (sort { $b <=> $a } map { $_->{iteration} // 0 } @{ $move->{progress} // [] }, $move->{memory} // {})[0] || 1;
 	shading($p, $y, $end);
 	axis($p, $y, $end);
-	lane_name($y, "memory pre-copy", $guest);
-	bar($p, $y, $began, $stopped, $memory, sprintf("%s, %d pass%s", ms($stopped - $began), $passes, $passes == 1 ? '' : 'es'));
-	memory_left($p, $y);
+	memory_copy($p, $y);
 	lane_name($y + LANE, "state pre-copy", $node_colour{ $nas->{source} });
 	bar($p, $y + LANE, $hold->{from}, $hold->{to}, $held, 'held until the guest stops') if $hold;
 	bar($p, $y + LANE, $pre->{from}, $pre->{to}, $node_colour{ $nas->{source} }, $hold ? '' : ms($pre->{to} - $pre->{from})) if $pre;

@@ -4,6 +4,12 @@
 # guest_start's, as a domain that may be on either hypervisor.
 # shellcheck disable=SC2154
 
+# On the clients' network, when $LAB_GUEST_MAC says with which address.
+guest_nic() {
+	[ -z "${LAB_GUEST_MAC:-}" ] || echo "<interface type='direct'><mac address='$LAB_GUEST_MAC'/>
+		<source dev='vec0' mode='bridge'/><model type='virtio'/><rom enabled='no'/></interface>"
+}
+
 domain_xml() { # NAME DISK MEM PORT KERNEL-ARGS
 	cat <<-END
 	<domain type='qemu'>
@@ -23,7 +29,7 @@ domain_xml() { # NAME DISK MEM PORT KERNEL-ARGS
 	  <devices>
 	    <emulator>/usr/bin/qemu-system-x86_64</emulator>
 	    <disk type='file' device='disk'>
-	      <driver name='qemu' type='raw' cache='${LAB_GUEST_CACHE:-none}' ioeventfd='off'/>
+	      <driver name='qemu' type='raw' cache='${LAB_GUEST_CACHE:-none}' error_policy='${LAB_GUEST_ERRORS:-report}' ioeventfd='off'/>
 	      <source file='$2'/>
 	      <target dev='vda' bus='virtio'/>
 	    </disk>
@@ -33,6 +39,7 @@ domain_xml() { # NAME DISK MEM PORT KERNEL-ARGS
 	      <protocol type='raw'/>
 	      <target type='virtio' name='probe'/>
 	    </channel>
+	    $(guest_nic)
 	    <serial type='file'><source path='/run/nasd-guest/$1.console'/></serial>
 	    <memballoon model='none'/>
 	  </devices>

@@ -44,6 +44,7 @@ libvirt_start() { # NODE
 	libvirt_qemu_conf | ctl exec "$1" sh -c 'cat >/etc/libvirt/qemu.conf'
 	in_node "$1" sh -c 'set -e
 		mkdir -p /run/nasd-guest
+		modprobe macvtap
 		grep -q ^libvirt-qemu: /etc/passwd ||
 			echo libvirt-qemu:x:64055:64055::/nonexistent:/usr/sbin/nologin >>/etc/passwd
 		grep -q ^libvirt-qemu: /etc/group || echo libvirt-qemu:x:64055: >>/etc/group

@@ -392,6 +392,23 @@ thief_end() { # NAME NODE
 	grep '"ev":"lock-test"' "$t_tmp/thief.$1" || { cat "$t_tmp/thief.$1"; return 1; }
 }
 
+# ---- the wire
+
+# A command in the lab's own network namespace, where the bridges are.
+in_net() {
+	local inner
+	read -r _ inner <"$LAB_STATE/sup.pid"
+	nsenter -t "$inner" -n "$@"
+}
+
+# What the clients' bridge carries, into $t_tmp/pcap, until $capture is killed.
+capture_begin() { # FILTER...
+	in_net tcpdump -i br-client -U -s 0 -w "$t_tmp/pcap" "$@" >/dev/null 2>"$t_tmp/tcpdump.err" &
+	capture=$!
+	at_end "kill $capture"
+	wait_until 10 grep -q 'listening on' "$t_tmp/tcpdump.err" || die "tcpdump: $(cat "$t_tmp/tcpdump.err")"
+}
+
 # percentiles NAME UNIT: numbers on stdin, one line of text.
 percentiles() {
 	sort -n | awk -v name="$1" -v unit="$2" '{ v[NR] = $1 }

@@ -22,16 +22,6 @@ client_state() {
 }
 state_moves() { [ "$(client_state | grep -c 'state moves')" = 2 ]; }
 
-capture_begin() {
-	local inner
-	read -r _ inner <"$LAB_STATE/sup.pid"
-	nsenter -t "$inner" -n tcpdump -i br-client -U -s 0 -w "$t_tmp/pcap" \
-		tcp port 2049 and host 10.77.1.100 >/dev/null 2>"$t_tmp/tcpdump.err" &
-	capture=$!
-	at_end "kill $capture"
-	sleep 0.5
-}
-
 # A client whose connection began before the capture shows from its next one on.
 recognised_at() { # ADDRESS
 	"$t_dir/fsal-wire.pl" "$t_tmp/pcap" "$1" 10.77.1.100 >"$t_tmp/wire"
@@ -90,7 +80,7 @@ wait_until 40 state_moves || {
 writers_begin
 meta_begin meta vnode3
 moves_begin
-capture_begin
+capture_begin tcp port 2049 and host 10.77.1.100
 start=$SECONDS
 for i in $(seq "$n"); do
 	move "$i" || break
