@@ -4,7 +4,6 @@
 # shellcheck disable=SC2154 # variables go between the files of lib/
 
 FLOAT4=10.77.1.100
-FLOAT6=fd77:1::100
 GUEST=bench
 CLIENT=benchlock
 
@@ -127,55 +126,16 @@ clients_umount() {
 	done
 }
 
-# Without nasd, ganesha, addresses and mount; DRBD Secondary on both. The
-# clients leave first: a server that is away makes them back off.
-nasd_out() {
-	local n
-	clients_umount
-	for n in nas1 nas2; do # the watchdog first, or a node without nasd is reset
-		lab service $n nasd-watchdog stop
-		node $n sh -c 'printf V >/dev/watchdog1'
-		lab service $n nasd stop
-	done
-	for n in nas1 nas2; do
-		# shellcheck disable=SC2016
-		node $n bash -c '
-			ip addr del "$1/24" dev vec0
-			ip addr del "$2/64" dev vec0
-			for p in /proc/[0-9]*; do
-				case $(readlink "$p/exe") in
-				*/ganesha.nfsd | */dbus-daemon) kill -9 "${p#/proc/}" ;;
-				esac
-			done
-			for ((i = 0; i < 100; i++)); do
-				! mountpoint -q /srv/vmstore || umount /srv/vmstore && break
-				sleep 0.05
-			done
-			drbdadm secondary r0' bash $FLOAT4 $FLOAT6 2>/dev/null ||
-			die "$n cannot be made Secondary (lab log $n)"
-	done
-}
-
 one_is_active() {
 	[ "$(node nas1 nasctl status --json | jq '[.groups[0].state == "active"] | any')" = true ] ||
 		[ "$(node nas2 nasctl status --json | jq '[.groups[0].state == "active"] | any')" = true ]
-}
-
-nasd_in() {
-	local n
-	for n in nas1 nas2; do
-		lab service $n nasd start
-		lab service $n nasd-watchdog start
-	done
-	until_true 40 "nasd serves again" one_is_active
-	clients_mount
 }
 
 # A part says what it needs; starting and stopping is not repeated.
 NASD_IS=in
 want_nasd() { # in|out
 	[ $NASD_IS != "$1" ] || return 0
-	"nasd_$1"
+	lab nasd "$1"
 	NASD_IS=$1
 }
 

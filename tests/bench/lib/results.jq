@@ -73,7 +73,17 @@ def script: $raw.script | if . then
 	kill: script_kind("kill"; $programs * $start.median; $remote.median),
 	payloads: ([$raw["end-script-bench"]] | map(select(.) | .[0]) | clean)} else null end;
 
-{noise: noise, nasd: nasd, floor: floor_part, script: script, memory: $raw.memory} as $p |
+def stack($name): map(select(.stack == $name)) | if length == 0 then null else {
+	move_gap_ms: (map(select(.kind == "move") | .guest.longest_gap_ms) | stats),
+	crash_gap_ms: (map(select(.kind == "crash") | .guest.longest_gap_ms) | stats),
+	fenced_ms: (map(.fenced_ms) | stats),
+	load: [map(.load) | min, max],
+	rounds: map({kind, load, from, to, guest_ms: .guest.longest_gap_ms, fenced_ms})} end;
+
+def pacemaker: $raw.pacemaker | if . then {nasd: stack("nasd"), peer: stack("peer"),
+	payloads: ($raw["end-pacemaker"] // [] | map({stack, name, clean, writes, write_errors, read_errors, bad_blocks}))} else null end;
+
+{noise: noise, nasd: nasd, floor: floor_part, script: script, pacemaker: pacemaker, memory: $raw.memory} as $p |
 {
 	quick: ($quick != ""),
 	machine: ($raw.machine[0] + {load_end: ($load_end | tonumber)}),
@@ -84,7 +94,9 @@ def script: $raw.script | if . then
 		"script (TERM) / nasd, guest's gap": over($p.script.term.guest_gap_ms.median; $p.nasd.guest_gap_ms.median),
 		"script (KILL) / nasd, guest's gap": over($p.script.kill.guest_gap_ms.median; $p.nasd.guest_gap_ms.median),
 		"script (TERM) without program starts / nasd": over($p.script.term.guest_gap_without_starts_ms.median; $p.nasd.guest_gap_ms.median),
-		"script (KILL) without program starts / nasd": over($p.script.kill.guest_gap_without_starts_ms.median; $p.nasd.guest_gap_ms.median)
+		"script (KILL) without program starts / nasd": over($p.script.kill.guest_gap_without_starts_ms.median; $p.nasd.guest_gap_ms.median),
+		"standard agents / nasd, both by Pacemaker, move": over($p.pacemaker.peer.move_gap_ms.median; $p.pacemaker.nasd.move_gap_ms.median),
+		"standard agents / nasd, both by Pacemaker, crash": over($p.pacemaker.peer.crash_gap_ms.median; $p.pacemaker.nasd.crash_gap_ms.median)
 	},
 	parts: $p
 }

@@ -38,4 +38,9 @@ def at($p): (.load[$p] // []) as $l | "load \($l | map(tostring) | join(" to "))
 	"  " + ("node" | pad(8)) + ("program" | pad(16)) + (["RSS MiB", "own MiB", "threads", "ticks", "CPU %"] | map(lpad(9)) | join("")),
 	(sort_by(.node, .program)[] | "  " + (.node | pad(8)) + (.program | pad(16)) +
 		(.rss_kib / 1024 | fig) + (.anon_kib / 1024 | fig) + (.threads | lpad(9)) + (.ticks | lpad(9)) + (.cpu_percent | lpad(9)))),
-"", "ratios of medians", (.ratios | to_entries[] | select(.value) | "  " + (.key | pad(46)) + (.value | lpad(8)))
+(.parts.pacemaker | select(.) | head("6. by Pacemaker, guest's gap"),
+	({nasd: "nasd", peer: "standard agents"} as $names | . as $stacks | "nasd", "peer" | . as $s | $stacks[$s] | select(.) |
+		row("\($names[$s]), move"; .move_gap_ms), row("\($names[$s]), power cut"; .crash_gap_ms),
+		row("  of that until the switch was asked"; .fenced_ms), "  load \(.load | map(tostring) | join(" to "))"),
+	(.payloads[] | "  \(.stack), \(.name): \(if .clean then "clean" else "NOT CLEAN" end): \(.writes) writes, errors \(.write_errors)+\(.read_errors), bad blocks \(.bad_blocks)")),
+"", "ratios of medians", (.ratios | to_entries[] | select(.value) | "  " + (.key | pad(50)) + (.value | lpad(8)))

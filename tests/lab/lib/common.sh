@@ -30,6 +30,8 @@ usage() {
 	  service NODE list
 	  trigger manual|heartbeat|pacemaker   who says that a node takes over; at "up": $LAB_TRIGGER
 	  pacemaker up|down           corosync and Pacemaker on nas1 and nas2, as nasd's trigger
+	  peer-stack up|down|ready    instead of nasd: the standard agents of DRBD, mount, server, address
+	  nasd out|in                 the NAS nodes without nasd, its server and addresses; and back
 	  libvirt up|down [VNODE...]  libvirtd on the hypervisors
 	  keepalived up|down          keepalived on both NAS nodes as nasd's trigger
 	  log NODE [FILE]             console log, or a file under its /var/log

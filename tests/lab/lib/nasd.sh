@@ -17,7 +17,8 @@ nasd_present() {
 	[ -x "$LAB_STATE/inst/usr/sbin/nasd" ] && [ -e "$here/etc/nasd.conf" ]
 }
 
-# manual or heartbeat; with --plain there is neither.
+# Who takes over: see lab_trigger. peer: there is no nasd, but lib/peer.sh's stack. With
+# --plain there is neither.
 nasd_trigger() {
 	[ -e "$LAB_STATE/plain" ] || cat "$LAB_STATE/trigger"
 }
@@ -26,16 +27,17 @@ nasd_trigger() {
 # it; in the first, the lab makes the file system before nasd may look.
 nasd_boot_conf() {
 	echo "dir /run/nasd"
+	echo "dir /run/resource-agents" # as systemd-tmpfiles has it
 	echo "modprobe softdog nowayout=0"
-	if nasd_present && [ -e "$LAB_STATE/node/fs.made" ]; then
+	if nasd_present && [ -e "$LAB_STATE/node/fs.made" ] && [ "$(nasd_trigger)" != peer ]; then
 		nasd_services | sed 's/^/service /'
 	fi
-	[ "$(nasd_trigger)" != pacemaker ] || pacemaker_services | sed 's/^/service /'
+	case $(nasd_trigger) in pacemaker | peer) pacemaker_services | sed 's/^/service /' ;; esac
 	[ "$(nasd_trigger)" != keepalived ] || keepalived_services | sed 's/^/service /'
 }
 
 nasd_files() { # ROOT
-	[ ! -e "$here/etc/nasd.conf" ] ||
+	[ ! -e "$here/etc/nasd.conf" ] || [ "$(nasd_trigger)" = peer ] ||
 		sed "s/^\ttrigger = .*/\ttrigger = $(nasd_trigger)/" "$here/etc/nasd.conf" |
 		if [ "$(nasd_trigger)" = pacemaker ]; then sed '/^fence /,/^}/d'; else cat; fi >"$1/etc/nasd/nasd.conf"
 	mkdir -p "$1/usr/sbin"
@@ -45,11 +47,19 @@ nasd_files() { # ROOT
 # trigger manual|heartbeat|pacemaker: who takes over: nobody, nasd itself, or Pacemaker. DRBD's fencing
 # goes with it. Both nodes' nasd are started again.
 lab_trigger() {
-	local n d
+	local n
 	case $1 in manual | heartbeat | pacemaker | keepalived) ;; *) die "usage: lab trigger manual|heartbeat|pacemaker|keepalived" 2 ;; esac
 	need_lab
 	[ ! -e "$LAB_STATE/plain" ] || die "this lab runs without nasd"
 	[ "$1" != "$(nasd_trigger)" ] || return 0
+	trigger_files "$1"
+	for n in $NAS_NODES; do
+		! node_is_ready "$n" || in_node "$n" /lab/bin/labnode service restart nasd
+	done
+}
+
+trigger_files() { # TRIGGER
+	local n d
 	echo "$1" >"$LAB_STATE/trigger"
 	for n in $NAS_NODES; do
 		d=$LAB_STATE/node/$n/root
@@ -60,21 +70,18 @@ lab_trigger() {
 		lab_put "$n" "$d/etc/nasd/nasd.conf" /etc/nasd/nasd.conf
 		in_node "$n" drbdadm adjust r0 || die "drbdadm adjust failed on $n"
 	done
-	for n in $NAS_NODES; do
-		! node_is_ready "$n" || in_node "$n" /lab/bin/labnode service restart nasd
-	done
 }
 
 nasd_json() { # NODE FILTER
 	in_node "$1" nasctl status --json | jq -e "$2"
 }
 
-nasd_start() {
-	local n nasd_active='any(.groups[]; .state == "active")'
+nasd_run() {
+	local n
 	for n in $NAS_NODES; do
 		# shellcheck disable=SC2016
 		nasd_services | ctl exec "$n" sh -c 'while read -r name rest; do
-			/lab/bin/labnode service list </dev/null | grep -q "^$name " ||
+			/lab/bin/labnode service start "$name" </dev/null 2>/dev/null ||
 				/lab/bin/labnode service add $name $rest </dev/null || exit
 		done' || die "the services of $n were not added"
 	done
@@ -82,6 +89,11 @@ nasd_start() {
 		wait_for 15 "nasd on $n is connected to its peer (lab log $n nasd.log)" \
 			nasd_json "$n" '.peer.connected == true'
 	done
+}
+
+nasd_start() {
+	local nasd_active='any(.groups[]; .state == "active")'
+	nasd_run
 	if ! nasd_json nas1 "$nasd_active" >/dev/null &&
 		! nasd_json nas2 "$nasd_active" >/dev/null; then
 		in_node nas1 nasctl takeover nas1 ||

@@ -72,6 +72,12 @@ drbd_conf() {
 		echo '        fencing resource-and-stonith;'
 		handlers='    handlers { fence-peer "/usr/sbin/nasd-fence-peer"; }'
 	fi
+	if [ "$(nasd_trigger)" = peer ]; then # as DRBD's guide has it with Pacemaker
+		handlers='    handlers {
+        fence-peer "/usr/lib/drbd/crm-fence-peer.sh";
+        after-resync-target "/usr/lib/drbd/crm-unfence-peer.sh";
+    }'
+	fi
 	printf '    }\n%s\n' "$handlers"
 	for n in $NAS_NODES; do
 		echo "    on $n { address 10.77.2.$(node_nr "$n"):7788; }"

@@ -131,7 +131,7 @@ services_up() {
 			[ -e "$LAB_STATE/plain" ] ||
 				say "nasd is not installed yet: as with --plain, ganesha on nas1"
 			plain_start
-		else
+		elif [ "$(nasd_trigger)" != peer ]; then
 			nasd_start
 		fi
 	else

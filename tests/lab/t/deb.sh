@@ -15,7 +15,6 @@
 node=nas2
 repo=$(readlink -f "$t_lab/../..")
 debs=${1:-$repo/build/deb}
-share=$LAB_STATE/node/$node/debs
 
 # ---- packages
 
