@@ -95,8 +95,12 @@ pacemaker_config() { # FILE
 	sed 's/stonith:fence_ipmilan/stonith:fence_lab/; s/params ip=[^ ]* username=[^ ]* password=[^ ]* lanplus=1/params plug=@/' \
 		"$here/../../configs/pacemaker/nasd.crm" |
 		sed '/primitive fence-nas1/,/^$/s/plug=@/plug=nas1/; /primitive fence-nas2/,/^$/s/plug=@/plug=nas2/' >"$1.crm"
+	pacemaker_cib "$1"
+}
+
+pacemaker_cib() { # FILE, made of FILE.crm
 	cibadmin --empty >"$1" && CIB_file=$1 crm -F configure load replace "$1.crm" >"$1.log" 2>&1 &&
-		crm_verify --xml-file "$1" >>"$1.log" 2>&1 || die "configs/pacemaker/nasd.crm cannot be loaded: $(tail -n 5 "$1.log")"
+		crm_verify --xml-file "$1" >>"$1.log" 2>&1 || die "$1.crm cannot be loaded: $(tail -n 5 "$1.log")"
 	sed -n -i '/<configuration>/,/<\/configuration>/p' "$1"
 }
 
@@ -107,6 +111,7 @@ pacemaker_files() { # NODE
 	pacemaker_start >"$d/pacemaker"
 	chmod +x "$d/pacemaker"
 	pacemaker_first_cib >"$d/cib.xml"
+	: >"$d/varlog/pacemaker.log"
 }
 
 # By their logs: each program that is started in a node keeps it from its work.
@@ -137,10 +142,24 @@ pacemaker_add() { # NODE
 	done || die "the services of $1 were not added"
 }
 
+# Both nodes in one cluster with the configuration that is in nas1's /lab.
+pacemaker_run() { # CIB
+	local n adding=''
+	for n in $NAS_NODES; do
+		pacemaker_add "$n" &
+		adding+=" $!"
+	done
+	for n in $adding; do
+		wait "$n" || exit
+	done
+	wait_for 90 "Pacemaker has a cluster of two (lab log nas1 nasd/pacemaker.log)" pacemaker_joined
+	in_node nas1 cibadmin --modify --allow-create --scope configuration --xml-file "/lab/$1" || die "the cluster does not take its configuration"
+}
+
 # pacemaker up: the trigger is Pacemaker, its configuration that of configs/pacemaker, the
 # stonith device the lab's power switch.
 lab_pacemaker() { # up|down
-	local n adding=''
+	local n
 	case $1 in up | down) ;; *) die "usage: lab pacemaker up|down" 2 ;; esac
 	need_lab
 	[ ! -e "$LAB_STATE/plain" ] || die "this lab runs without nasd"
@@ -159,19 +178,12 @@ lab_pacemaker() { # up|down
 	pacemaker_config "$LAB_STATE/node/nas1/nasd.cib"
 	for n in $NAS_NODES; do
 		pacemaker_files "$n"
-		: >"$LAB_STATE/node/$n/varlog/pacemaker.log"
 		lab_put "$n" "$LAB_STATE/node/$n/root/etc/corosync/corosync.conf" /etc/corosync/corosync.conf
 	done
 	lab_trigger pacemaker
 	for n in $NAS_NODES; do
 		boot_conf "$n" >"$LAB_STATE/node/$n/boot.conf"
-		pacemaker_add "$n" &
-		adding+=" $!"
 	done
-	for n in $adding; do
-		wait "$n" || exit
-	done
-	wait_for 90 "Pacemaker has a cluster of two (lab log nas1 nasd/pacemaker.log)" pacemaker_joined
-	in_node nas1 cibadmin --modify --allow-create --scope configuration --xml-file /lab/nasd.cib || die "the cluster does not take its configuration"
+	pacemaker_run nasd.cib
 	wait_for 90 "Pacemaker has promoted one node, and the other stands by (crm_mon -1)" pacemaker_ready
 }

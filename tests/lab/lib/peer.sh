@@ -105,8 +105,12 @@ peer_ready() {
 
 peer_up() {
 	local n
-	[ "$(nasd_trigger)" != peer ] || return 0
-	[ "$(nasd_trigger)" != pacemaker ] || die "Pacemaker runs nasd here: lab pacemaker down first"
+	case $(nasd_trigger) in
+	peer) die "the peer stack is up, or was left half-way: lab peer-stack down first" ;;
+	pacemaker) die "Pacemaker runs nasd here: lab pacemaker down first" ;;
+	esac
+	cp "$here/etc/peer.crm" "$LAB_STATE/node/nas1/peer.cib.crm"
+	pacemaker_cib "$LAB_STATE/node/nas1/peer.cib"
 	nasd_out
 	nasd_trigger >"$LAB_STATE/trigger.before"
 	trigger_files peer
@@ -115,11 +119,8 @@ peer_up() {
 		die "the mirror cannot be mounted on nas1"
 	for n in $NAS_NODES; do
 		peer_files "$n"
-		pacemaker_add "$n"
 	done
-	pacemaker_formed
-	cp "$here/etc/peer.crm" "$LAB_STATE/node/nas1/peer.crm"
-	in_node nas1 crm configure load replace /lab/peer.crm || die "etc/peer.crm was not loaded"
+	pacemaker_run peer.cib
 	wait_for 90 "the peer stack serves on one node and stands by on the other (lab exec nas1 crm_mon -1)" peer_ready
 	for n in $VNODES; do
 		! node_is_ready "$n" || mount_export "$n"
@@ -134,7 +135,7 @@ peer_down() {
 	local n
 	[ "$(nasd_trigger)" = peer ] || return 0
 	clients_leave
-	in_node nas1 crm_attribute --type crm_config --name stop-all-resources --update true &&
+	! in_node nas1 crm_attribute --type crm_config --name stop-all-resources --update true ||
 		wait_for 60 "the peer stack has stopped (lab exec nas1 crm_mon -1)" peer_stopped
 	for n in $NAS_NODES; do
 		in_node "$n" /lab/bin/labnode service stop pacemaker
