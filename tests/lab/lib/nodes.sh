@@ -114,8 +114,9 @@ boot_conf() { # NODE
 		modprobe loop
 		loop 0 /lab/disk.img
 		modprobe drbd
-		run /lab/start-nas
 		END
+		# Pacemaker starts DRBD itself: what it fenced is cleared by a resync it sees.
+		[ "$(nasd_trigger)" = peer ] || echo "run /lab/start-nas"
 		[ -e "$LAB_STATE/plain" ] || nasd_boot_conf
 	else
 		cat <<-END

@@ -71,11 +71,21 @@ peer_ganesha_conf() {
 	plain_ganesha_conf | sed 's|RecoveryBackend = fs;|&\n    RecoveryRoot = "/srv/vmstore/.ganesha";|'
 }
 
+# Debian 12's portblock looks for "tcp" where its iptables (1.8.9) prints 6, and so never
+# unblocks: https://github.com/ClusterLabs/resource-agents/pull/1924, whose repair this is.
+peer_portblock() {
+	# shellcheck disable=SC2016
+	sed 's/echo "^DROP${w}${1}${w}--/echo "^DROP${w}[a-z0-9]*${w}--/' /usr/lib/ocf/resource.d/heartbeat/portblock
+}
+
 # In the node, also after its next boot. nftables does not work in there, hence the link;
 # the directory below the mount point is for portblock, which wants to see it in every probe.
 peer_files() { # NODE
-	local d=$LAB_STATE/node/$1/root
-	mkdir -p "$d/etc/ganesha" "$d/usr/sbin" "$d/srv/vmstore/.tickle"
+	local d=$LAB_STATE/node/$1/root ra=usr/lib/ocf/resource.d/heartbeat
+	mkdir -p "$d/etc/ganesha" "$d/usr/sbin" "$d/srv/vmstore/.tickle" "$d/$ra"
+	peer_portblock >"$d/$ra/portblock"
+	chmod 755 "$d/$ra/portblock"
+	lab_put "$1" "$d/$ra/portblock" "/$ra/portblock"
 	peer_ganesha_conf >"$d/etc/ganesha/peer.conf"
 	ln -sfn /usr/sbin/iptables-legacy "$d/usr/sbin/iptables"
 	pacemaker_files "$1"
