@@ -109,13 +109,16 @@ arm() { # inject-SIDE-STEP-HOW-WHEN
 
 node_runs() { on "$1" true >/dev/null 2>&1; }
 
+one_serves() { snap; [ "$(st nas1 '.groups[0].state')" = active ] || [ "$(st nas2 '.groups[0].state')" = active ]; }
+
+# What is off is switched on, again where it was fenced meanwhile.
 all_up() {
-	local n
+	local n booted=''
 	for n in nas1 nas2 vnode2 vnode3; do
-		node_runs "$n" || lab boot "$n" >/dev/null 2>&1
+		node_runs "$n" || { lab boot "$n" && booted=1; } >/dev/null 2>&1
 	done
-	lab up >/dev/null 2>&1
-	lab libvirt up >/dev/null 2>&1
+	[ -z "$booted" ] || { lab up && lab libvirt up; } >/dev/null 2>&1
+	is_settled
 }
 
 fits() { # RUNS-ON WANTED SOURCE TARGET
@@ -129,9 +132,10 @@ fits() { # RUNS-ON WANTED SOURCE TARGET
 }
 
 qemus() { # how many there are, on both
-	local v n=0
+	local v c n=0
 	for v in vnode2 vnode3; do
-		n=$((n + $(on "$v" pgrep -xc qemu-system-x86 || true)))
+		c=$(on "$v" pgrep -xc qemu-system-x86)
+		n=$((n + ${c:-0}))
 	done
 	echo "$n"
 }
@@ -144,8 +148,8 @@ guest_is() { # WANTED
 judge_row() { # GUEST STORAGE
 	local rc='' ran=''
 	rc=$(cat "$t_tmp/rc" 2>/dev/null)
-	all_up
-	wait_until 60 is_settled || wrong "the pair is not settled: $(show_pair | tr '\n' '|')"
+	wait_until 40 one_serves
+	wait_until 120 all_up || wrong "the pair is not settled: $(show_pair | tr '\n' '|')"
 	snap
 	fits "$(active)" "$2" "$src" "$dst" || wrong "$(active) serves, not the $2"
 	[ "$(active)" = "$src" ] || [ "$(active)" = "$dst" ] || wrong "nobody serves"
