@@ -8,6 +8,8 @@
 
 #include <libvirt/virterror.h>
 
+#include "clocks.h"
+
 enum { KEEPALIVE_S = 5, KEEPALIVE_COUNT = 6 };
 
 static void no_message(void *data, virErrorPtr e)
@@ -62,6 +64,86 @@ int host_open(struct host *h, const struct conf_hypervisor *conf)
 		return -EIO;
 	}
 	return 0;
+}
+
+/* libvirt's own connecting has no limit: whoever waited may have gone when it ends. */
+struct opening {
+	struct conf_hypervisor conf;
+	struct host h;
+	pthread_mutex_t lock; /* of what follows */
+	pthread_cond_t changed;
+	bool done, forsaken;
+};
+
+static void opening_free(struct opening *o)
+{
+	pthread_mutex_destroy(&o->lock);
+	pthread_cond_destroy(&o->changed);
+	free(o);
+}
+
+static void *open_it(void *arg)
+{
+	struct opening *o = arg;
+	bool forsaken;
+
+	host_open(&o->h, &o->conf);
+	pthread_mutex_lock(&o->lock);
+	o->done = true;
+	forsaken = o->forsaken;
+	pthread_cond_signal(&o->changed);
+	pthread_mutex_unlock(&o->lock);
+	if (forsaken) {
+		host_close(&o->h);
+		opening_free(o);
+	}
+	return NULL;
+}
+
+static struct opening *opening_begin(const struct conf_hypervisor *conf)
+{
+	struct opening *o = calloc(1, sizeof(*o));
+	pthread_condattr_t attr;
+	pthread_t thread;
+
+	if (!o)
+		return NULL;
+	o->conf = *conf;
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_mutex_init(&o->lock, NULL);
+	pthread_cond_init(&o->changed, &attr);
+	pthread_condattr_destroy(&attr);
+	if (pthread_create(&thread, NULL, open_it, o) == 0) {
+		pthread_detach(thread);
+		return o;
+	}
+	opening_free(o);
+	return NULL;
+}
+
+int host_open_within(struct host *h, const struct conf_hypervisor *conf, int64_t us)
+{
+	struct timespec until = timespec_of_us(monotonic_us() + us);
+	struct opening *o = opening_begin(conf);
+	bool done;
+
+	memset(h, 0, sizeof(*h));
+	h->conf = conf;
+	if (!o)
+		return err_set(&h->err, ERR_SYSTEM, EAGAIN, conf->name, "no thread to connect in");
+	pthread_mutex_lock(&o->lock);
+	while (!o->done && pthread_cond_timedwait(&o->changed, &o->lock, &until) == 0)
+		;
+	done = o->done;
+	o->forsaken = !done;
+	pthread_mutex_unlock(&o->lock);
+	if (!done)
+		return err_set(&h->err, ERR_TIMEOUT, ETIMEDOUT, conf->name, "libvirt does not answer");
+	*h = o->h;
+	h->conf = conf;
+	opening_free(o);
+	return h->conn && h->err.cls == ERR_NONE ? 0 : -EIO;
 }
 
 void host_close(struct host *h)

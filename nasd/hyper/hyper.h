@@ -69,6 +69,8 @@ struct host {
 int hyper_begin(struct err *err);
 /* 0, or a negative errno with h->err filled. host_close is due either way. */
 int host_open(struct host *h, const struct conf_hypervisor *conf);
+/* The same, within us at most: a host that is off does not answer for minutes. */
+int host_open_within(struct host *h, const struct conf_hypervisor *conf, int64_t us);
 void host_close(struct host *h);
 /* libvirt's last error of this thread as ours. Returns -EIO. */
 int host_error(struct err *err, const char *where, const char *what);

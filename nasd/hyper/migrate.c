@@ -15,7 +15,7 @@
 #include "clocks.h"
 #include "printable.h"
 
-enum { LOOK_US = 250000, SAY_US = 1000000, DEFAULT_TIMEOUT_S = 600, SEEN_MAX = 4000 };
+enum { LOOK_US = 250000, SAY_US = 1000000, AGAIN_US = 20000000, DEFAULT_TIMEOUT_S = 600, SEEN_MAX = 4000 };
 
 struct run {
 	const struct move *m;
@@ -237,6 +237,38 @@ static const char *where_storage(const struct run *r, enum cli_exit nas, bool le
 	return nas == CLI_DONE ? "the storage has moved" : "the storage has not moved as asked: nasctl status";
 }
 
+/* VIR_DOMAIN_..., NOSTATE where it is not known; negative: nobody says. */
+static int state_by(virConnectPtr conn, const char *name)
+{
+	virDomainPtr d = virDomainLookupByName(conn, name);
+	virErrorPtr e = d ? NULL : virGetLastError();
+	int state = VIR_DOMAIN_NOSTATE;
+
+	if (!d)
+		return e && e->code == VIR_ERR_NO_DOMAIN ? state : -EIO;
+	if (virDomainGetState(d, &state, NULL, 0) < 0)
+		state = -EIO;
+	virDomainFree(d);
+	return state;
+}
+
+/* A libvirtd that died in the move is started again, and knows its guests. */
+static int state_on(const struct host *h, const char *name)
+{
+	int64_t until = monotonic_us() + AGAIN_US;
+	int state = state_by(h->conn, name);
+
+	while (state < 0 && monotonic_us() < until) {
+		struct host again;
+
+		nanosleep(&(struct timespec){ .tv_nsec = LOOK_US * 1000 }, NULL);
+		if (host_open_within(&again, h->conf, until - monotonic_us()) == 0)
+			state = state_by(again.conn, name);
+		host_close(&again);
+	}
+	return state;
+}
+
 /* What libvirt says of the move is not where the guest is: who was asked may have died of it. */
 static void find_it(struct run *r)
 {
@@ -244,16 +276,11 @@ static void find_it(struct run *r)
 
 	r->at_known = true;
 	for (int i = 0; i < 2 && !r->at; i++) {
-		virDomainPtr d = virDomainLookupByName(hosts[i]->conn, r->m->g.name);
-		virErrorPtr e = d ? NULL : virGetLastError();
-		int state = VIR_DOMAIN_NOSTATE;
+		int state = state_on(hosts[i], r->m->g.name);
 
-		if ((d && virDomainGetState(d, &state, NULL, 0) < 0) || (e && e->code != VIR_ERR_NO_DOMAIN))
-			r->at_known = false;
+		r->at_known = r->at_known && state >= 0;
 		if (state == VIR_DOMAIN_RUNNING || state == VIR_DOMAIN_BLOCKED)
 			r->at = hosts[i];
-		if (d)
-			virDomainFree(d);
 	}
 	if (!r->at && r->result == 0)
 		r->at = &r->m->to;
