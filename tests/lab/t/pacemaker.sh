@@ -42,6 +42,9 @@ cluster_events() { # SINCE-US
 			}
 			/ aborted by .*: Configuration change/ { event("seen") }
 			/Calculated transition/ { event("planned") }
+			/Node .* state is now lost/ { event("lost") }
+			/wants to fence/ { event("fencing") }
+			/Operation .* targeting .*: OK/ { event("fenced") }
 			/Initiating notify .*pre_notify_demote/ { event("notify") }
 			/Initiating demote/ { event("demote") }
 			/Result of demote/ { event("demoted") }
@@ -51,13 +54,18 @@ cluster_events() { # SINCE-US
 	done | sort -n | awk '!seen[$2]++'
 }
 
-# The newest move as nasd has it: "MS EVENT" as above.
+# The newest move or takeover as nasd has it: "MS EVENT" as above.
 nasd_events() { # NODE SINCE-US
 	local began
 	ctl "$1" history --limit 1 --json >"$t_tmp/entry"
 	began=$(host_us "$1" "$(date -d "$(jq -r '.entries[0].began' "$t_tmp/entry")" +%s%6N)")
-	jq -r --argjson ms "$((began - $2))" '.entries[0] | (.steps | map(select(.stage == "freeze" or .stage == "activate"))) as $f |
-		($f | map(.start_us) | min) as $freeze | [[0, "nasd"], [$freeze, "freeze"], [$freeze + .freeze_us, "served"]][] |
+	jq -r --argjson ms "$((began - $2))" '.entries[0] as $e | ($e.steps | map(select(.name == "announce")) | max_by(.start_us)) as $last |
+		(if $e.kind == "takeover" then
+			($e.steps[] | select(.name == "detect" or .name == "fence") |
+				[.start_us + .duration_us, {detect: "silent", fence: "proven"}[.name]])
+		else
+			[0, "nasd"], [($e.steps | map(select(.stage == "freeze").start_us) | min), "freeze"]
+		end), [$last.start_us + $last.duration_us, "served"] |
 		"\((.[0] + $ms) / 1000 | floor) \(.[1])"' "$t_tmp/entry"
 }
 
@@ -84,9 +92,14 @@ cluster_moves() {
 
 move() { cluster_moves; }
 
+between() { # KIND FIRST LAST: of each move
+	awk -v k="$1" -v a="$2" -v b="$3" '$1 == k && $2 == a { f = $3 } $1 == k && $2 == b { print $3 - f }' "$t_tmp/figures" |
+		percentiles "$1: $2 to $3" ms
+}
+
 # Ten moves of each kind: the operator's while Pacemaker looks away, and Pacemaker's.
 moves() {
-	local i to asked e
+	local i to asked
 	await "$HANG" "moves: ready" both_agree || return
 	: >"$t_tmp/figures"
 	on nas1 crm_attribute --type crm_config --name maintenance-mode --update true
@@ -95,24 +108,21 @@ moves() {
 		to=$(other "$(active)") asked=$(wall_us)
 		ctl "$to" switchover "$to" >/dev/null 2>&1 || fail "moves: nasctl switchover $to"
 		writes "nasctl switchover"
-		echo "nasctl gap $(gap_between guest "$asked" "$(wall_us)")" >>"$t_tmp/figures"
-		nasd_events "$to" "$asked" | awk '{ print "nasctl", $2, $1 }' >>"$t_tmp/figures"
+		gap=$(gap_between guest "$asked" "$(wall_us)")
+		nasd_events "$to" "$asked" >"$t_tmp/events"
+		figure nasctl >>"$t_tmp/figures"
 	done
 	on nas1 crm_attribute --type crm_config --name maintenance-mode --delete
 	for i in 1 2 3 4 5 6 7 8 9 10; do
 		cluster_moves || return
-		echo "pacemaker gap $gap" >>"$t_tmp/figures"
-		awk '{ print "pacemaker", $2, $1 }' "$t_tmp/events" >>"$t_tmp/figures"
+		figure pacemaker >>"$t_tmp/figures"
 	done
-	for i in nasctl pacemaker; do
-		for e in gap seen planned notify demote nasd freeze served demoted promote promoted; do
-			grep "^$i $e " "$t_tmp/figures" | cut -d' ' -f3 | percentiles "$i: $e" ms | grep -v ' none$'
-		done
-		awk -v i="$i" '$1 == i && $2 == "freeze" { f = $3 } $1 == i && $2 == "served" { print $3 - f }' "$t_tmp/figures" |
-			percentiles "$i: the freeze itself" ms
-		awk -v i="$i" '$1 == i && $2 == "nasd" { f = $3 } $1 == i && $2 == "freeze" { print $3 - f }' "$t_tmp/figures" |
-			percentiles "$i: nasd's own before it" ms
-	done
+	table_of_events nasctl nasd freeze served gap
+	between nasctl nasd freeze
+	between nasctl freeze served
+	table_of_events pacemaker seen planned notify demote nasd freeze served demoted promote promoted gap
+	between pacemaker nasd freeze
+	between pacemaker freeze served
 }
 
 standby() {
@@ -127,17 +137,47 @@ standby() {
 	is "unstandby: the group stays" "$(snap; active)" "$to"
 }
 
-crash() {
-	await "$HANG" "crash: ready" both_agree || return
+# The power of the active node is cut. "failed" is when, by the switch's log.
+power_cut() { # WHAT
+	local failed
+	await "$HANG" "$1: ready" both_agree || return
 	round_begin || return
 	lab crash "$victim"
-	await "$HANG" "crash: $heir takes over" taken_over || { fence_story "$heir"; on "$heir" crm_mon -1; return; }
-	writes crash
-	is "crash: a takeover, asked for by Pacemaker" "$(last_kind "$heir")" "takeover done pacemaker"
-	note "crash: guest's gap $(gap_between guest "$round_from" "$(wall_us)") ms"
-	ctl "$heir" history --limit 1 --json | jq -r '.entries[0].steps[] | "      \(.name) \(.duration_us / 1000 | floor) ms \(.message)"'
-	revive "$victim" || fail "crash: $victim is back and stands by" "$(show_pair)"
-	await "$HANG" "crash: Pacemaker has both again" both_agree
+	failed=$(power_log "$round_from" | awk -v n="$victim" '$3 == n && $5 == "lab" { print $1; exit }')
+	await "$HANG" "$1: $heir takes over" taken_over || { fence_story "$heir"; on "$heir" crm_mon -1; return 1; }
+	writes "$1"
+	is "$1: a takeover, asked for by Pacemaker" "$(last_kind "$heir")" "takeover done pacemaker"
+	is "$1: $victim is fenced once" "$(power_log "$round_from" | awk '$2 == "off" && $5 != "lab"' | wc -l)" 1
+	gap=$(gap_between guest "$round_from" "$(wall_us)")
+	{ cluster_events "$failed"; nasd_events "$heir" "$failed"; } | sort -n >"$t_tmp/events"
+	note "$1: guest's gap $gap ms; ms since the cut: $(awk '{ print $2, $1 }' "$t_tmp/events" | paste -sd' ')"
+	revive "$victim" || fail "$1: $victim is back and stands by" "$(show_pair)"
+	await "$HANG" "$1: Pacemaker has both again" both_agree
+}
+
+crash() { power_cut crash; }
+
+# What table_of_events says of: each event of each kind of move.
+figure() { # KIND
+	echo "$1 gap $gap"
+	awk -v kind="$1" '{ print kind, $2, $1 }' "$t_tmp/events"
+}
+table_of_events() { # KIND EVENT...
+	local kind=$1 e
+	shift
+	for e; do
+		sed -n "s/^$kind $e //p" "$t_tmp/figures" | percentiles "$kind: $e" ms
+	done
+}
+
+cuts() {
+	local i
+	: >"$t_tmp/figures"
+	for ((i = 0; i < ${CUTS:-10}; i++)); do
+		power_cut "cut $i" || return
+		figure cut >>"$t_tmp/figures"
+	done
+	table_of_events cut silent lost fencing fenced promote proven served gap
 }
 
 # Its fence device refuses: nobody takes over, and it goes on when it works again.
