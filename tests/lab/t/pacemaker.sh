@@ -69,14 +69,23 @@ nasd_events() { # NODE SINCE-US
 		"\((.[0] + $ms) / 1000 | floor) \(.[1])"' "$t_tmp/entry"
 }
 
+# The guest's gap across the freeze, and its longest since the command: a node of the lab
+# has one processor, and Pacemaker's programs keep the server from it before and after.
+gaps() { # SINCE-US
+	local freeze served
+	freeze=$(sed -n 's/ freeze$//p' "$t_tmp/events") served=$(sed -n 's/ served$//p' "$t_tmp/events")
+	gap=$(gap_between guest "$(($1 + ${freeze:-0} * 1000))" "$(($1 + ${served:-0} * 1000))")
+	longest=$(gap_between guest "$1" "$(wall_us)")
+}
+
 moved_to() { # WHAT NODE COMMAND-US
 	await "$HANG" "$1: $2 serves" serves "$2" || { on "$2" crm_mon -1; return 1; }
 	writes "$1"
 	await "$HANG" "$1: Pacemaker agrees" agrees
 	is "$1: by nasd's switchover" "$(last_kind "$2" | cut -d' ' -f1,2)" "switchover done"
 	{ cluster_events "$3"; nasd_events "$2" "$3"; } | sort -n >"$t_tmp/events"
-	gap=$(gap_between guest "$3" "$(wall_us)")
-	note "$1: guest's gap $gap ms; ms since the command: $(awk '{ print $2, $1 }' "$t_tmp/events" | paste -sd' ')"
+	gaps "$3"
+	note "$1: guest's gap $gap ms, longest in all $longest; ms since the command: $(awk '{ print $2, $1 }' "$t_tmp/events" | paste -sd' ')"
 }
 
 cluster_moves() {
@@ -108,8 +117,8 @@ moves() {
 		to=$(other "$(active)") asked=$(wall_us)
 		ctl "$to" switchover "$to" >/dev/null 2>&1 || fail "moves: nasctl switchover $to"
 		writes "nasctl switchover"
-		gap=$(gap_between guest "$asked" "$(wall_us)")
 		nasd_events "$to" "$asked" >"$t_tmp/events"
+		gaps "$asked"
 		figure nasctl >>"$t_tmp/figures"
 	done
 	on nas1 crm_attribute --type crm_config --name maintenance-mode --delete
@@ -117,10 +126,10 @@ moves() {
 		cluster_moves || return
 		figure pacemaker >>"$t_tmp/figures"
 	done
-	table_of_events nasctl nasd freeze served gap
+	table_of_events nasctl nasd freeze served gap longest
 	between nasctl nasd freeze
 	between nasctl freeze served
-	table_of_events pacemaker seen planned notify demote nasd freeze served demoted promote promoted gap
+	table_of_events pacemaker seen planned notify demote nasd freeze served demoted promote promoted gap longest
 	between pacemaker nasd freeze
 	between pacemaker freeze served
 }
@@ -148,7 +157,7 @@ power_cut() { # WHAT
 	writes "$1"
 	is "$1: a takeover, asked for by Pacemaker" "$(last_kind "$heir")" "takeover done pacemaker"
 	is "$1: $victim is fenced once" "$(power_log "$round_from" | awk '$2 == "off" && $5 != "lab"' | wc -l)" 1
-	gap=$(gap_between guest "$round_from" "$(wall_us)")
+	longest=$(gap_between guest "$round_from" "$(wall_us)") gap=$longest
 	{ cluster_events "$failed"; nasd_events "$heir" "$failed"; } | sort -n >"$t_tmp/events"
 	note "$1: guest's gap $gap ms; ms since the cut: $(awk '{ print $2, $1 }' "$t_tmp/events" | paste -sd' ')"
 	revive "$victim" || fail "$1: $victim is back and stands by" "$(show_pair)"
@@ -160,6 +169,7 @@ crash() { power_cut crash; }
 # What table_of_events says of: each event of each kind of move.
 figure() { # KIND
 	echo "$1 gap $gap"
+	echo "$1 longest $longest"
 	awk -v kind="$1" '{ print kind, $2, $1 }' "$t_tmp/events"
 }
 table_of_events() { # KIND EVENT...
