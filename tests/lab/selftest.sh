@@ -42,6 +42,13 @@ t_streams() {
 	lab exec nas1 cat <"$tmp/in" >"$tmp/back" && cmp "$tmp/in" "$tmp/back"
 }
 
+# Much output at once of a command that reads nothing: all of it arrives.
+t_output() {
+	for _ in $(seq 10); do
+		[ "$(lab exec nas1 head -c 300000 /dev/zero </dev/null | wc -c)" = 300000 ] || return 1
+	done
+}
+
 t_killed_client() {
 	"$here/lab" exec -n nas1 sleep 4711 &
 	local p=$!
@@ -187,6 +194,7 @@ ok "exec: no such program" is "$(status_of lab exec -n nas1 /nonesuch 2>/dev/nul
 ok "exec: unknown node" is "$(status_of lab exec -n nas9 true 2>/dev/null)" 125
 ok "exec: standard error is apart" is "$(lab exec -n nas1 sh -c 'echo a; echo b >&2' 2>/dev/null)" a
 ok "exec: 3 MB in and out" t_streams
+ok "exec: 300 kB at once, ten times" t_output
 ok "exec: background child does not hold the caller" t_background "$(now_ms)"
 ok "exec: killing the client kills the command" t_killed_client
 ok "nodes see one another by name" ping_ok vnode3 nas2

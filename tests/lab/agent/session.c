@@ -134,6 +134,15 @@ static void feed(struct session *s)
 	}
 }
 
+/* A socket that is closed with input unread in it is reset, and what is still to be
+ * sent is lost: the client closes first, when it has the last frame. */
+static void let_client_close(struct session *s)
+{
+	shutdown(s->sock, SHUT_WR);
+	while (read(s->sock, s->buf, sizeof(s->buf)) > 0)
+		;
+}
+
 static void finish(struct session *s)
 {
 	uint8_t st;
@@ -148,6 +157,7 @@ static void finish(struct session *s)
 	st = WIFEXITED(status) ? (uint8_t)WEXITSTATUS(status) :
 				 (uint8_t)(128 + WTERMSIG(status));
 	lab_send_frame(s->sock, 'x', &st, 1);
+	let_client_close(s);
 	_exit(0);
 }
 
