@@ -369,14 +369,14 @@ bool hooks_tick(void)
 
 /* held is read first: it only grows while closed, and each one is in flight, so
  * equality says that nothing else was when in_flight was read. */
-static bool look(struct hooks_drain *out)
+static bool look(bool sent, struct hooks_drain *out)
 {
 	pthread_mutex_lock(&hooks.lock);
 	out->held = hooks.gate.n_held;
 	pthread_mutex_unlock(&hooks.lock);
 	out->running = atomic_load(&hooks.in_flight) - (long)out->held;
-	if (out->running)
-		return false;
+	if (out->running || !sent)
+		return !out->running;
 	conns_unsent(&out->unsent_connections, &out->unsent_bytes);
 	return !out->unsent_bytes;
 }
@@ -388,7 +388,7 @@ static int drain(int64_t timeout_us, bool sent, struct hooks_drain *out, struct 
 	*out = (struct hooks_drain){0};
 	if (!atomic_load(&hooks.closed))
 		return fault_set(fault, EPERM, "the gate is open");
-	while (!(out->drained = look(out)) && (sent || out->running) && clock_now_us() - start < timeout_us)
+	while (!(out->drained = look(sent, out)) && clock_now_us() - start < timeout_us)
 		nanosleep(&(struct timespec){.tv_nsec = DRAIN_POLL_US * 1000L}, NULL);
 	out->took_us = clock_now_us() - start;
 	return 0;

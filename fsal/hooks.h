@@ -66,7 +66,7 @@ struct hooks_drain {
 /* Waits until drained, at most timeout_us. The gate must not be open. */
 int hooks_drain(int64_t timeout_us, struct hooks_drain *out, struct fault *fault);
 
-/* The same, but what is unsent is not waited for. */
+/* The same, but for what is unsent, which is not looked at. */
 int hooks_drain_running(int64_t timeout_us, struct hooks_drain *out, struct fault *fault);
 
 #endif

@@ -4,13 +4,14 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "clock.h"
 #include "hooks.h"
 #include "load_int.h"
 
-enum { NOT_FOUND = -1 };
+enum { NOT_FOUND = -1, LATE_NICE = 10 };
 
 /*
  * Lock order: hooks' own, then this one. clients and n change only while nothing
@@ -19,11 +20,11 @@ enum { NOT_FOUND = -1 };
 static struct {
 	pthread_mutex_t lock;
 	const struct private_parts *parts;
+	struct state_server_row server;
 	char *text;
 	struct late_client *clients; /* in the text's order */
 	size_t *by_id;               /* indices, sorted */
-	size_t *wanted;              /* indices: first in, first out */
-	size_t n, n_wanted, next_wanted, next;
+	size_t n;
 	struct late_status status;
 	int64_t began_us;
 } late = {.lock = PTHREAD_MUTEX_INITIALIZER};
@@ -101,10 +102,7 @@ static bool admits(const compound_data_t *data)
 	if (at == NOT_FOUND)
 		return ok;
 	pthread_mutex_lock(&late.lock);
-	if (!late.clients[at].loaded && !late.clients[at].wanted) {
-		late.clients[at].wanted = true;
-		late.wanted[late.n_wanted++] = (size_t)at;
-	}
+	late.clients[at].wanted = true;
 	ok = ok && late.clients[at].loaded;
 	pthread_mutex_unlock(&late.lock);
 	return ok;
@@ -112,21 +110,22 @@ static bool admits(const compound_data_t *data)
 
 /* ---- the thread */
 
+/* A client with thousands of opens must not keep one with ten of them waiting. */
+static bool before(const struct late_client *a, const struct late_client *b)
+{
+	return a->wanted != b->wanted ? a->wanted : a->len < b->len;
+}
+
 static struct late_client *next_client(void)
 {
-	struct late_client *c = NULL;
+	struct late_client *best = NULL;
 
 	pthread_mutex_lock(&late.lock);
-	while (late.next_wanted < late.n_wanted && !c) {
-		c = &late.clients[late.wanted[late.next_wanted++]];
-		c = c->loaded ? NULL : c;
-	}
-	while (late.next < late.n && !c) {
-		c = &late.clients[late.next++];
-		c = c->loaded ? NULL : c;
-	}
+	for (struct late_client *c = late.clients; c < late.clients + late.n; c++)
+		if (!c->loaded && (!best || before(c, best)))
+			best = c;
 	pthread_mutex_unlock(&late.lock);
-	return c;
+	return best;
 }
 
 static void loaded(struct late_client *c, const struct loading *l)
@@ -161,11 +160,10 @@ static void ended(void)
 	free(late.text);
 	free(late.clients);
 	free(late.by_id);
-	free(late.wanted);
 	late.clients = NULL;
 	late.n = 0;
 	pthread_mutex_unlock(&late.lock);
-	LogEvent(COMPONENT_FSAL, "NASD: %zu opens and %zu locks made in %lld ms behind the load%s", s.opens, s.locks,
+	LogEvent(COMPONENT_FSAL, "NASD: the clients, with %zu opens and %zu locks, made in %lld ms behind the load%s", s.opens, s.locks,
 		 (long long)s.took_us / 1000, s.lost ? "" : ", all");
 	if (s.lost)
 		LogWarn(COMPONENT_FSAL, "NASD: %zu opens and locks are of files that are gone", s.lost);
@@ -179,56 +177,54 @@ static void *late_main(void *unused)
 
 	(void)unused;
 	SetNameFunction("nasd_late");
+	setpriority(PRIO_PROCESS, (id_t)gettid(), LATE_NICE); /* requests of those who are there go first */
 	if (!l) {
 		fault_set(&fault, ENOMEM, "out of memory");
 		give_up(&fault);
 	}
 	l->parts = late.parts;
+	l->server = late.server;
 	l->late = true;
 	while ((c = next_client())) {
-		if (load_files_of(l, late.text, c, &fault) < 0)
+		if (load_late_client(l, late.text, c, &fault) < 0)
 			give_up(&fault);
 		loaded(c, l);
 	}
+	load_counters(l);
 	free(l);
 	ended();
 	return NULL;
 }
 
-static void take(const struct private_parts *parts, char *text, struct late_client *clients, size_t n,
-		 size_t *sorted, size_t *wanted)
+static void take(struct loading *l, char *text, size_t *sorted)
 {
 	pthread_mutex_lock(&late.lock);
-	late.parts = parts;
+	late.parts = l->parts;
+	late.server = l->server;
 	late.text = text;
-	late.clients = clients;
-	late.n = n;
+	late.clients = l->clients;
+	late.n = l->n_clients;
 	late.by_id = sorted;
-	late.wanted = wanted;
-	late.status = (struct late_status){.left = n};
+	late.status = (struct late_status){.left = late.n};
 	late.began_us = clock_now_us();
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < late.n; i++)
 		sorted[i] = i;
-	qsort(sorted, n, sizeof(*sorted), by_id);
+	qsort(sorted, late.n, sizeof(*sorted), by_id);
 	pthread_mutex_unlock(&late.lock);
+	l->clients = NULL;
 }
 
 /* On failure requests are judged still, but the caller's gate stays closed. */
-int late_begin(const struct private_parts *parts, char **text, struct late_client **clients, size_t n,
-	       struct fault *fault)
+int late_begin(struct loading *l, char **text, struct fault *fault)
 {
-	size_t *sorted = malloc(n * sizeof(*sorted)), *wanted = malloc(n * sizeof(*wanted));
+	size_t *sorted = malloc(l->n_clients * sizeof(*sorted));
 	pthread_t thread;
 	int ret;
 
-	if (!sorted || !wanted) {
-		free(sorted);
-		free(wanted);
+	if (!sorted)
 		return fault_set(fault, ENOMEM, "out of memory");
-	}
-	take(parts, *text, *clients, n, sorted, wanted);
+	take(l, *text, sorted);
 	*text = NULL;
-	*clients = NULL;
 	hooks_judge(admits);
 	ret = pthread_create(&thread, NULL, late_main, NULL);
 	if (ret)

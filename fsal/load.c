@@ -15,7 +15,8 @@
 #include "verifier.h"
 
 enum {
-	LATE_FROM = 64, /* opens: fewer take less than it costs to hold requests for them */
+	LATE_FROM = 64, /* clients and opens: fewer take less than it costs to hold requests for them */
+	SAMPLE_MOST = 16384,
 	GONE_MAX = 64,  /* files of an export that may be gone before one is found */
 };
 
@@ -25,22 +26,14 @@ enum {
  * states that have no locks (each takes a byte for a moment: while there are no
  * locks, that cannot collide). Last the locks.
  *
- * With more than a few opens, opens and locks are made late (late.h): what is made
- * before the answer are clients, sessions, and the opens of those clients who have
- * lock states without locks. Files are not looked for then, but for one per export.
+ * When there are many, they are made late (late.h): what is made before the answer are
+ * one of the clients, and those who have lock states without locks, with their sessions
+ * and opens. Files are not looked for then, but for one per export.
  *
  * Ids: what makes an id counts a counter up (discover.c), which is set to one
  * below. So the objects are in ganesha's tables under the right ids from the
  * beginning, and each id is compared as it comes.
  */
-static uint64_t counter_of_session(const unsigned char id[STATE_SESSION_ID])
-{
-	uint64_t n;
-
-	memcpy(&n, id + sizeof(uint64_t), sizeof(n));
-	return n;
-}
-
 /* Says which item it was. */
 int load_failed(const struct loading *l, const char *what, size_t number, struct fault *fault)
 {
@@ -126,8 +119,8 @@ static int check_session(void *data, const struct state_session_row *s, struct f
 
 	l->counts.sessions++;
 	l->n_slots = s->n_slots;
-	if (!of_client(l, s->id) || !counter_of_session(s->id) ||
-	    counter_of_session(s->id) > l->server.session_counter)
+	if (!of_client(l, s->id) || !load_counter_of_session(s->id) ||
+	    load_counter_of_session(s->id) > l->server.session_counter)
 		return refused(l, "session", l->counts.sessions, "an id that is not the client's", fault);
 	/* nfs4_op_create_session.c:358 */
 	if (s->n_slots != s->fore[5] || s->n_slots > nfs_param.nfsv4_param.nb_slots)
@@ -228,183 +221,8 @@ static const struct state_sink check_sink = {
 
 /* ---- second: clients, sessions, opens */
 
-nfs_client_id_t *load_find_client(hash_table_t *table, clientid4 id)
-{
-	struct gsh_buffdesc key = {.addr = &id, .len = sizeof(id)}, value;
-	struct hash_latch latch;
-	hash_error_t ret = hashtable_getlatch(table, &key, &value, false, &latch);
-
-	if (ret == HASHTABLE_SUCCESS || ret == HASHTABLE_ERROR_NO_SUCH_KEY)
-		hashtable_releaselatched(table, &latch);
-	return ret == HASHTABLE_SUCCESS ? value.addr : NULL;
-}
-
-static int make_session(struct loading *l, const struct state_session_row *s, uint64_t counter,
-			struct fault *fault)
-{
-	struct glist_head *sessions = &l->client->cid_cb.v41.cb_session_list;
-	int ret;
-
-	__atomic_store_n(l->parts->session_counter, counter - 1, __ATOMIC_SEQ_CST);
-	ret = replay_create_session(&l->replay, l->client, s, fault);
-	if (ret < 0)
-		return ret;
-	/* a new one is the first of the list (nfs4_op_create_session.c:372), and so the
-	 * rows come newest first */
-	l->session = glist_first_entry(sessions, nfs41_session_t, session_link);
-	if (!l->session || counter_of_session((const unsigned char *)l->session->session_id) != counter)
-		return fault_set(fault, EIO, "the new session has another id");
-	glist_move_tail(sessions, &l->session->session_link);
-	return 0;
-}
-
-/* ganesha confirms a client, and opens for it, with a session only. */
-int load_temporary_session(struct loading *l, struct fault *fault)
-{
-	static const struct state_session_row row = {
-		.fore = {0, 4096, 4096, 4096, 8, 1}, .back = {0, 4096, 4096, 4096, 8, 1},
-	};
-
-	return make_session(l, &row, ++l->server.session_counter, fault);
-}
-
-/* What the client's rows say but no operation sets; lease and all. */
-static int finish_client(struct loading *l, struct fault *fault)
-{
-	nfs_client_id_t *c = l->client;
-	int ret = 0;
-
-	if (c && !l->session)
-		ret = load_temporary_session(l, fault);
-	if (ret < 0)
-		return load_failed(l, "session", 0, fault);
-	if (c) {
-		pthread_mutex_lock(&c->cid_mutex);
-		c->cid_create_session_sequence = l->row.create_seq;
-		c->cid_create_session_slot = l->answer;
-		c->cid_cb.v41.cid_reclaim_complete = l->row.reclaim_complete;
-		c->cid_allow_reclaim = false; /* of what? there has been no restart */
-		c->cid_stateid_counter = l->row.stateid_counter;
-		c->cid_last_renew = lease_time();
-		if (l->late)
-			c->cid_lease_reservations++; /* load_files_of takes it back */
-		pthread_mutex_unlock(&c->cid_mutex);
-	}
-	replay_end(&l->replay);
-	return 0;
-}
-
-static int make_server(void *data, const struct state_server_row *s, struct fault *fault)
-{
-	struct loading *l = data;
-
-	(void)fault;
-	l->changed = true;
-	nfs_ServerEpoch = (time_t)s->epoch;
-	return 0;
-}
-
-static int make_identity(struct loading *l, const struct state_client_row *c, struct fault *fault)
-{
-	struct gsh_client *origin = replay_origin(c->address);
-	clientid4 id;
-	int ret;
-
-	if (!origin)
-		return fault_set(fault, ENOMEM, "out of memory");
-	ret = replay_begin(&l->replay, l->parts, c, origin, fault);
-	if (ret < 0)
-		return ret;
-	__atomic_store_n(l->parts->client_counter, (uint32_t)c->id - 1, __ATOMIC_SEQ_CST);
-	ret = replay_exchange_id(&l->replay, c, &id, fault);
-	if (ret < 0)
-		return ret;
-	l->client = id == c->id ? load_find_client(l->parts->unconfirmed, id) : NULL;
-	if (!l->client || l->client->cid_clientid != c->id)
-		return fault_set(fault, EIO, "the new client has another id");
-	if (l->client->cid_client_record->cr_pnfs_flags != c->pnfs_flags)
-		return fault_set(fault, EIO, "the roles of this server are others");
-	l->answer = l->client->cid_create_session_slot;
-	return 0;
-}
-
-static int make_client(void *data, const struct state_client_row *c, struct fault *fault)
-{
-	struct loading *l = data;
-	int ret = finish_client(l, fault);
-
-	if (ret < 0)
-		return ret;
-	load_begin_row(l, c);
-	ret = make_identity(l, c, fault);
-	return ret < 0 ? load_failed(l, "identity", 0, fault) : 0;
-}
-
-/* Its back channel is as up as it was: the flag keeps SEQUENCE from reporting that
- * it is down, and there is nothing to call back for (no delegations, no layouts). */
-static int make_one_session(void *data, const struct state_session_row *s, struct fault *fault)
-{
-	struct loading *l = data;
-	int ret = make_session(l, s, counter_of_session(s->id), fault);
-
-	l->counts.sessions++;
-	if (ret == 0 && l->session->nb_slots != s->n_slots)
-		ret = fault_set(fault, EIO, "the new session has %u slots", l->session->nb_slots);
-	if (ret < 0)
-		return load_failed(l, "session", l->counts.sessions, fault);
-	for (size_t i = 0; i < s->n_slots; i++)
-		l->session->fc_slots[i].sequence = s->slots[i];
-	l->session->cb_program = s->cb_program;
-	l->session->flags |= session_bc_up;
-	l->session->num_conn = 0; /* its requests bring their own */
-	/* the first row is the newest session, the answer to which may be asked for again */
-	if (l->n_sessions++ == 0) {
-		l->answer = l->client->cid_create_session_slot;
-		l->answer.CREATE_SESSION4res_u.csr_resok4.csr_sequence = l->row.create_seq - 1;
-	}
-	return 0;
-}
-
-static int make_reply(void *data, const struct state_reply_row *y, struct fault *fault)
-{
-	struct loading *l = data;
-	struct COMPOUND4res_extended *reply = reply_decode(y->xdr.bytes, y->xdr.len);
-
-	l->counts.replies++;
-	if (!reply) {
-		fault_set(fault, EPROTO, "not a reply");
-		return load_failed(l, "reply", l->counts.replies, fault);
-	}
-	if (l->session->fc_slots[y->slot].cached_result) {
-		fault_set(fault, EPROTO, "the second one of slot %u", y->slot);
-		return load_failed(l, "reply", l->counts.replies, fault);
-	}
-	l->session->fc_slots[y->slot].cached_result = reply;
-	return 0;
-}
-
-static bool is_for_later(const struct loading *l)
-{
-	return l->late && !l->clients[l->counts.clients - 1].early;
-}
-
-static int make_open(void *data, const struct state_open_row *o, struct fault *fault)
-{
-	struct loading *l = data;
-
-	l->counts.opens += is_for_later(l);
-	return is_for_later(l) ? 0 : load_open(l, o, fault);
-}
-
-static int make_empty_lock(void *data, const struct state_lock_row *k, struct fault *fault)
-{
-	struct loading *l = data;
-
-	return is_for_later(l) ? 0 : load_empty_lock(l, k, fault);
-}
-
 static const struct state_sink make_sink = {
-	make_server, make_client, make_one_session, make_reply, make_open, make_empty_lock,
+	.client = load_client, .session = load_session, .reply = load_reply, .open = load_open, .lock = load_empty_lock,
 };
 
 /* ---- all of it */
@@ -458,6 +276,15 @@ int load_possible(const struct private_parts *parts, struct fault *fault)
 	return 0;
 }
 
+static int count_client(void *data, const struct state_client_row *c, struct fault *fault)
+{
+	struct loading *l = data;
+
+	(void)c, (void)fault;
+	l->counts.clients++;
+	return 0;
+}
+
 static int count_open(void *data, const struct state_open_row *o, struct fault *fault)
 {
 	struct loading *l = data;
@@ -467,23 +294,76 @@ static int count_open(void *data, const struct state_open_row *o, struct fault *
 	return 0;
 }
 
-static int read_with(struct loading *l, const char *text, size_t len, const struct state_sink *sink,
-		     struct fault *fault)
+static void begin_reading(struct loading *l)
 {
 	l->counts = (struct state_counts){0};
 	l->client = NULL;
 	l->session = NULL;
+}
+
+static int read_with(struct loading *l, const char *text, size_t len, const struct state_sink *sink,
+		     struct fault *fault)
+{
+	begin_reading(l);
 	return state_read(text, len, sink, l, fault);
+}
+
+/*
+ * The smallest client is made before the answer even so: what would go wrong with all
+ * of them shall go wrong while the caller can still say what is to become of it.
+ */
+static void choose_sample(struct loading *l)
+{
+	struct late_client *least = l->clients;
+
+	for (size_t i = 1; i < l->n_clients; i++)
+		if (l->clients[i].len < least->len)
+			least = &l->clients[i];
+	if (l->n_clients && least->len <= SAMPLE_MOST)
+		least->early = true;
+}
+
+static int make_early(struct loading *l, const char *text, struct fault *fault)
+{
+	int ret = 0;
+
+	choose_sample(l);
+	for (size_t i = 0; i < l->n_clients && ret == 0; i++) {
+		if (!l->clients[i].early)
+			continue;
+		begin_reading(l);
+		ret = state_read_client(text + l->clients[i].at, l->clients[i].len, &make_sink, l, fault);
+		if (ret == 0)
+			ret = load_finish_client(l, fault);
+		replay_end(&l->replay);
+		if (ret == 0)
+			load_reserve_client(l->client);
+	}
+	return ret;
+}
+
+/* What the source has given out is given out, loaded or not. */
+void load_counters(const struct loading *l)
+{
+	__atomic_store_n(l->parts->client_counter, l->server.client_counter, __ATOMIC_SEQ_CST);
+	__atomic_store_n(l->parts->session_counter, l->server.session_counter, __ATOMIC_SEQ_CST);
 }
 
 static int make_all(struct loading *l, char **text, size_t len, struct load_times *times,
 		    struct fault *fault)
 {
 	int64_t start = clock_now_us();
-	int ret = read_with(l, *text, len, &make_sink, fault);
+	int ret;
 
-	if (ret == 0)
-		ret = finish_client(l, fault);
+	l->changed = true;
+	nfs_ServerEpoch = (time_t)l->server.epoch;
+	if (l->late) {
+		ret = make_early(l, *text, fault);
+	} else {
+		ret = read_with(l, *text, len, &make_sink, fault);
+		if (ret == 0)
+			ret = load_finish_client(l, fault);
+	}
 	times->make_us = clock_now_us() - start;
 	if (ret == 0 && !l->late)
 		ret = read_with(l, *text, len, &load_lock_sink, fault);
@@ -492,20 +372,18 @@ static int make_all(struct loading *l, char **text, size_t len, struct load_time
 	times->lock_us = clock_now_us() - start - times->make_us;
 	if (ret < 0)
 		return ret;
-	/* what the source has given out is given out, loaded or not */
-	__atomic_store_n(l->parts->client_counter, l->server.client_counter, __ATOMIC_SEQ_CST);
-	__atomic_store_n(l->parts->session_counter, l->server.session_counter, __ATOMIC_SEQ_CST);
+	load_counters(l);
 	verifier_set(l->server.write_verifier);
-	return l->late ? late_begin(l->parts, text, &l->clients, l->n_clients, fault) : 0;
+	return l->late ? late_begin(l, text, fault) : 0;
 }
 
 /* Checks all of it; a text that is malformed at its end must not have been half
  * carried out. */
 static int check_all(struct loading *l, const char *text, size_t len, struct fault *fault)
 {
-	int ret = read_with(l, text, len, &(const struct state_sink){.open = count_open}, fault);
+	int ret = read_with(l, text, len, &(const struct state_sink){.client = count_client, .open = count_open}, fault);
 
-	l->late = l->counts.opens > LATE_FROM;
+	l->late = l->counts.clients + l->counts.opens > LATE_FROM;
 	if (ret == 0)
 		ret = read_with(l, text, len, &check_sink, fault);
 	replay_end(&l->replay);

@@ -131,30 +131,39 @@ const struct state_sink load_lock_sink = {
 
 /* ---- late */
 
-static const struct state_sink files_sink = {
-	.client = lock_client, .session = lock_session, .open = load_open, .lock = make_lock,
+static const struct state_sink late_sink = {
+	.client = load_client, .session = load_session, .reply = load_reply, .open = load_open, .lock = make_lock,
 };
+
+void load_reserve_client(nfs_client_id_t *c)
+{
+	pthread_mutex_lock(&c->cid_mutex);
+	c->cid_lease_reservations++;
+	pthread_mutex_unlock(&c->cid_mutex);
+}
 
 static void release_client(nfs_client_id_t *c)
 {
 	pthread_mutex_lock(&c->cid_mutex);
-	c->cid_lease_reservations--; /* load.c's */
+	c->cid_lease_reservations--;
 	c->cid_last_renew = lease_time();
 	pthread_mutex_unlock(&c->cid_mutex);
 }
 
-int load_files_of(struct loading *l, const char *text, const struct late_client *c, struct fault *fault)
+int load_late_client(struct loading *l, const char *text, const struct late_client *c, struct fault *fault)
 {
 	int ret;
 
 	l->counts = (struct state_counts){0};
 	l->client = NULL;
 	l->session = NULL;
-	ret = state_read_client(text + c->at, c->len, c->early ? &load_lock_sink : &files_sink, l, fault);
+	ret = state_read_client(text + c->at, c->len, c->early ? &load_lock_sink : &late_sink, l, fault);
+	if (ret == 0 && !c->early)
+		ret = load_finish_client(l, fault);
 	if (ret == 0)
 		ret = load_finish_locks(l, fault);
 	replay_end(&l->replay);
-	if (ret == 0)
+	if (ret == 0 && c->early)
 		release_client(l->client);
 	return ret;
 }

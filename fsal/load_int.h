@@ -31,7 +31,7 @@ struct loading {
 	size_t n_slots;              /* of the last session row */
 	CREATE_SESSION4res answer;   /* to its newest session */
 	bool changed;
-	bool late;                   /* most opens and all locks are made when requests run again */
+	bool late;                   /* most clients and all locks are made when requests run again */
 	struct late_client *clients; /* late: of the text, in its order; by the first reading */
 	size_t n_clients, room;
 	struct load_export exports[LOAD_EXPORTS_MAX]; /* late */
@@ -47,6 +47,14 @@ static inline uint32_t load_counter(const unsigned char other[STATE_OTHER])
 	return n;
 }
 
+static inline uint64_t load_counter_of_session(const unsigned char id[STATE_SESSION_ID])
+{
+	uint64_t n;
+
+	memcpy(&n, id + sizeof(uint64_t), sizeof(n));
+	return n;
+}
+
 /* Says which item of which client it was. */
 int load_failed(const struct loading *l, const char *what, size_t number, struct fault *fault);
 
@@ -56,13 +64,25 @@ void load_begin_row(struct loading *l, const struct state_client_row *c);
 nfs_client_id_t *load_find_client(hash_table_t *table, clientid4 id);
 int load_temporary_session(struct loading *l, struct fault *fault);
 
+/* Of parts, the two counters of ids. */
+void load_counters(const struct loading *l);
+
+/* ---- load_clients.c: rows of a client, and what no row says */
+int load_client(void *data, const struct state_client_row *c, struct fault *fault);
+int load_session(void *data, const struct state_session_row *s, struct fault *fault);
+int load_reply(void *data, const struct state_reply_row *y, struct fault *fault);
+int load_finish_client(struct loading *l, struct fault *fault);
+
 /* ---- load_files.c: rows of files, in the second and third reading */
 int load_open(void *data, const struct state_open_row *o, struct fault *fault);
 int load_empty_lock(void *data, const struct state_lock_row *k, struct fault *fault);
 int load_finish_locks(struct loading *l, struct fault *fault);
 extern const struct state_sink load_lock_sink;
 
-/* Late: what is left of a client, of its lines of the text. */
-int load_files_of(struct loading *l, const char *text, const struct late_client *c, struct fault *fault);
+/* Its lease does not end until load_late_client has made the rest of it. */
+void load_reserve_client(nfs_client_id_t *c);
+
+/* Late: a client with all it has, or what is left of one that was made early, of its lines of the text. */
+int load_late_client(struct loading *l, const char *text, const struct late_client *c, struct fault *fault);
 
 #endif

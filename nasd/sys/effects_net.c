@@ -15,8 +15,10 @@
 
 enum {
 	REMEMBERED_US = 2000000,
+	TICKLED_AT_ONCE = 32, /* a thousand that connect at once keep each other waiting, and us */
 	CONFIRM_US = 1000000,
-	CONFIRM_PAUSE_US = 6000, /* a look takes of the processor that the clients wait for */
+	CONFIRM_PAUSE_US = 6000, /* a look takes of the processor that the clients wait for, */
+	CONFIRM_PER_US = 50,     /* and the more with each client */
 	ANSWERED_MAX = 256,
 };
 
@@ -224,7 +226,7 @@ enum outcome announce_run(struct effects *fx, struct word *w)
 	/* A tickle reaches its client whatever became of the announcement. */
 	flows = known_flows(fx, &n);
 	if (flows && n > 0)
-		net_tickle_send(flows, n, &tickled, NULL);
+		net_tickle_send(flows, n < TICKLED_AT_ONCE ? n : TICKLED_AT_ONCE, &tickled, NULL);
 	if (r < 0)
 		return OUTCOME_FAILED;
 	if (here < fx->n_addrs)
@@ -273,11 +275,21 @@ static int look_for_answers(struct effects *fx, const struct net_flow *known, si
 	return r;
 }
 
+/* Those whom ANNOUNCE has left. */
+static void tickle_more(const struct net_flow *known, size_t n_known, size_t *at)
+{
+	size_t n = n_known - *at < TICKLED_AT_ONCE ? n_known - *at : TICKLED_AT_ONCE;
+
+	if (n > 0)
+		net_tickle_send(known + *at, n, NULL, NULL);
+	*at += n;
+}
+
 enum outcome confirm_run(struct effects *fx, struct word *w)
 {
-	int64_t start = monotonic_us();
+	int64_t start = monotonic_us(), first = 0, look_at = start;
 	AUTO_FREE struct net_flow *known = NULL;
-	size_t n_known, answered = 0, back = 0;
+	size_t n_known, answered = 0, back = 0, tickled = TICKLED_AT_ONCE;
 	struct err why = { 0 };
 
 	known = known_flows(fx, &n_known);
@@ -285,14 +297,21 @@ enum outcome confirm_run(struct effects *fx, struct word *w)
 		SAY(w, "no client was connected, none to wait for");
 		return OUTCOME_DONE;
 	}
-	while (monotonic_us() < start + CONFIRM_US) {
+	if (tickled > n_known)
+		tickled = n_known;
+	while (tickled < n_known || (!first && monotonic_us() < start + CONFIRM_US)) {
+		tickle_more(known, n_known, &tickled);
 		usleep(CONFIRM_PAUSE_US);
+		if (first || monotonic_us() < look_at)
+			continue;
 		look_for_answers(fx, known, n_known, &answered, &back, &why);
-		if (answered > 0) {
-			SAY(w, "first reply acknowledged after %lld ms; %zu of %zu clients back",
-			    (long long)(monotonic_us() - start) / 1000, back, n_known);
-			return OUTCOME_DONE;
-		}
+		first = answered > 0 ? monotonic_us() : 0;
+		look_at = monotonic_us() + (int64_t)n_known * CONFIRM_PER_US;
+	}
+	if (first) {
+		SAY(w, "first reply acknowledged after %lld ms; %zu of %zu clients back", (long long)(first - start) / 1000,
+		    back, n_known);
+		return OUTCOME_DONE;
 	}
 	SAY(w, "warning: none of %zu clients has come back within %d s%s%.100s", n_known,
 	    CONFIRM_US / 1000000, why.msg[0] ? ": " : "", why.msg);

@@ -166,6 +166,7 @@ void state_copy_ahead(struct effects *fx)
 	char *text = NULL;
 	size_t len = 0;
 	bool moves;
+	int ret;
 
 	keep_dump(fx, &none, 0);
 	pthread_mutex_lock(&fx->data_lock);
@@ -173,7 +174,11 @@ void state_copy_ahead(struct effects *fx)
 	pthread_mutex_unlock(&fx->data_lock);
 	if (!moves)
 		return;
-	if (ganesha_precopy(fx->ganesha, &text, &len, &base, &why) < 0 || len < COPY_FROM) {
+	/* what takes the module long is no silence of it: nobody asks it meanwhile */
+	pthread_mutex_lock(&fx->server_lock);
+	ret = ganesha_precopy(fx->ganesha, &text, &len, &base, &why);
+	pthread_mutex_unlock(&fx->server_lock);
+	if (ret < 0 || len < COPY_FROM) {
 		if (why.msg[0])
 			log_info("%s: the clients' state is not copied ahead: %s", fx->group->name, why.msg);
 		free(text);

@@ -45,6 +45,7 @@ static bool ask_module(struct effects *fx)
 	struct ganesha_module m;
 
 	ganesha_module_look(fx->ganesha, &m);
+	ganesha_settle_records(fx->ganesha, &m);
 	pthread_mutex_lock(&fx->data_lock);
 	fx->last_module = m;
 	pthread_mutex_unlock(&fx->data_lock);

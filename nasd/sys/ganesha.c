@@ -358,6 +358,27 @@ static int forget_installed(const struct ganesha *g, struct err *err)
 	return ret == 0 ? clients_tree_clear(path, err) : ret;
 }
 
+/* ganesha makes a record with each client: of those that come late the installed one
+ * is all there is until then. Without the mark it counts beside the others. */
+static int records_of_load(struct ganesha *g, const struct ganesha_load *load, struct err *err)
+{
+	if (!load->late)
+		return forget_installed(g, err);
+	g->installed_left = true;
+	return clients_mark_set(g->state_dir, g->group->name, false, err);
+}
+
+void ganesha_settle_records(struct ganesha *g, const struct ganesha_module *seen)
+{
+	struct err e = {0};
+
+	if (!g->installed_left || g->phase != PHASE_SERVING || !seen->answered || seen->late || seen->in_grace)
+		return;
+	g->installed_left = false;
+	if (forget_installed(g, &e) < 0)
+		log_warn("ganesha %s: client records that have served are left: %s", g->group->name, e.msg);
+}
+
 /* c: by the module; NULL: over D-Bus. */
 static enum outcome ask_for_grace(struct ganesha *g, struct fsal_client *c, bool *active, int64_t deadline,
 				  struct err *err)
@@ -468,7 +489,7 @@ static enum outcome move_in(struct ganesha *g, struct fsal_client *c, struct gan
 		return OUTCOME_FAILED;
 	if (ret > 0)
 		return enter_grace(g, c, deadline, err);
-	o = forget_installed(g, err) == 0 ? OUTCOME_DONE : OUTCOME_FAILED;
+	o = records_of_load(g, load, err) == 0 ? OUTCOME_DONE : OUTCOME_FAILED;
 	len = strlen(load->word);
 	snprintf(load->word + len, sizeof(load->word) - len, " (exports %.1f, load %.1f, records %.1f ms)",
 		 (double)(added - began) / 1e3, (double)(loaded - added) / 1e3,

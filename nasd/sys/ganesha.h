@@ -103,6 +103,7 @@ struct ganesha_load {
 	const char *text;
 	size_t len;
 	bool moved;     /* out: it was loaded, and no client has to reclaim */
+	bool late;      /* out: and not all of its clients are there yet */
 	char word[160]; /* out: how it went */
 };
 
@@ -122,7 +123,7 @@ struct ganesha_module {
 	bool moves;        /* state can be dumped and loaded */
 	bool gate_open;    /* or there is none */
 	bool in_grace;
-	int64_t late;      /* clients whose opens and locks are being made still, after a load */
+	int64_t late;      /* clients who are being made still, after a load */
 	char reason[160];  /* why it does not move */
 };
 
@@ -130,6 +131,10 @@ void ganesha_module_look(struct ganesha *g, struct ganesha_module *out);
 
 /* See effects_release_client. Any thread. */
 int ganesha_module_release_client(struct ganesha *g, const char *address, int64_t *clients, struct err *err);
+
+/* Of a serving server: the records that were installed for it go when all clients of a
+ * load are there, with records of their own. */
+void ganesha_settle_records(struct ganesha *g, const struct ganesha_module *seen);
 
 /* See effects_records. Any thread. */
 struct fsal_client;

@@ -226,11 +226,12 @@ int ganesha_module_load(struct fsal_client *c, struct ganesha_load *load, struct
 		snprintf(load->word, sizeof(load->word), "no answer to load");
 		return ret;
 	}
+	load->late = load->moved && a.u.load.late_clients > 0;
 	if (a.ok) {
 		int n = snprintf(load->word, sizeof(load->word), "loaded in %.1f ms", (double)a.run_us / 1e3);
 
 		if (a.u.load.late_clients)
-			snprintf(load->word + n, sizeof(load->word) - (size_t)n, ", opens of %lld clients behind it",
+			snprintf(load->word + n, sizeof(load->word) - (size_t)n, ", %lld clients behind it",
 				 (long long)a.u.load.late_clients);
 		return 0;
 	}

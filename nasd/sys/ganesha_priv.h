@@ -59,6 +59,7 @@ struct ganesha {
 	int64_t module_bad_at;           /* the server did not start with it, then; 0: never */
 	char module_why[160];            /* why it is not used */
 	struct fsal_client gated;        /* which has closed the gate; fd -1: none */
+	bool installed_left;             /* installed records are there still: ganesha_settle_records */
 
 	pthread_mutex_t lock;       /* for what follows; never held over a wait */
 	struct child_proc server;   /* pidfd -1: none */

@@ -59,6 +59,7 @@ static void forget_server(struct ganesha *g, const char *reason)
 	child_proc_release(&g->server);
 	g->server = (struct child_proc){.pidfd = -1};
 	g->phase = PHASE_NONE;
+	g->installed_left = false;
 	g->tenure = 0;
 	set_reason(g, reason);
 	pthread_mutex_unlock(&g->lock);
@@ -105,6 +106,7 @@ static void adopt_server(struct ganesha *g)
 	g->server = p;
 	g->tenure = t.tenure;
 	g->phase = t.phase;
+	g->installed_left = true; /* whether there are any, an earlier nasd knew */
 	set_reason(g, t.phase == PHASE_ACTIVATING ? "its activation was cut short" : "");
 	pthread_mutex_unlock(&g->lock);
 }

@@ -12,5 +12,5 @@ def took(name): ([.steps[] | select(.name == name) | .duration_us / 1000] | add 
 	drain_ms: ms("gate"; "drain"), dump_ms: ms("gate"; "dump"), hand_ms: ms("gate"; "handed over"),
 	load_ms: ms("export"; "loaded in"), freeze_ms: (.freeze_us / 1000 * 10 | round / 10),
 	stop_ms: took("server-stop"), announce_ms: took("announce"), clients_ms: took("clients"), gate_ms: took("gate"),
-	export_ms: took("export"), confirm_ms: took("confirm")
+	export_ms: took("export"), confirm_ms: took("confirm"), wait_ms: ($wait | tonumber? // null)
 }
