@@ -18,7 +18,8 @@ case ${1:-} in
 esac
 
 release() { ctl "$(active)" client release "$1" --peer-confirmed-dead "$1" --json 2>/dev/null; } # ADDRESS
-starts() { on vnode3 virsh -q create /run/nasd-guest/g.xml >"$t_tmp/start" 2>&1; }
+# tried: when the last attempt began. A start that gets the locks takes QEMU some seconds in a node.
+starts() { tried=$(now_ms); on vnode3 virsh -q create /run/nasd-guest/g.xml >"$t_tmp/start" 2>&1; }
 runs_of() { grep -c 'ev=start ' "$(guest_log g)"; }
 runs_again() { [ "$(runs_of)" -gt "$1" ]; }
 
@@ -45,9 +46,8 @@ released() {
 	release $dead >"$t_tmp/out"
 	is "client release: done" $? 0
 	is "one client" "$(jq .clients "$t_tmp/out")" 1
-	at=$(now_ms)
 	check "the guest starts on vnode3 at once" starts
-	note "released $((at - died)) ms after the power was cut, virsh create returned after $(($(now_ms) - at)) ms more"
+	note "released: the start that got the locks began $((tried - died)) ms after the power was cut, and took $(($(now_ms) - tried)) ms"
 	guest_runs_on_vnode3
 	release $dead >"$t_tmp/out"
 	is "once more: nobody is there" "$? $(jq .clients "$t_tmp/out")" "0 0"
@@ -57,7 +57,7 @@ released() {
 waited_out() {
 	hypervisor_dies
 	wait_until 60 starts || fail "the guest starts when the lease has ended" "$(cat "$t_tmp/start")"
-	note "without client release the start succeeded $(($(now_ms) - died)) ms after the power was cut (lease 15 s)"
+	note "without client release it began $((tried - died)) ms after the power was cut (lease 15 s), and took $(($(now_ms) - tried)) ms"
 	guest_runs_on_vnode3
 }
 
