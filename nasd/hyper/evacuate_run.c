@@ -133,6 +133,11 @@ static void end(struct evacuee *e)
 	e->pid = 0;
 	e->code = r > 0 && WIFEXITED(status) ? (enum cli_exit)WEXITSTATUS(status) : CLI_UNKNOWN;
 	e->result = e->said ? json_loadb(e->said, e->said_len, 0, NULL) : NULL;
+	if (r > 0 && WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM && !e->result) {
+		e->code = CLI_ROLLED_BACK; /* a move that has begun catches it */
+		e->result = json_pack("{s:s, s:s}", "cancelled", "it was interrupted before it began", "runs_on",
+				      e->from->conf->name);
+	}
 	free(e->said);
 	e->said = NULL;
 }

@@ -92,12 +92,17 @@ no_job() {
 	done
 }
 
+some_job() { ! no_job; }
+
 interrupted() {
 	# shellcheck disable=SC2016
-	on nas1 sh -c 'nasctl evacuate vnode2 >/run/evacuate.out 2>&1 & p=$!
-		until grep -q "e[12]: from" /run/evacuate.out; do sleep 0.1; done
-		sleep 2; kill -TERM $p; wait $p'
-	is "interrupted: exit status 1" $? 1
+	on nas1 sh -c 'nasctl evacuate vnode2 >/run/evacuate.out 2>&1 & echo $! >/run/evacuate.pid
+		wait $!; echo $? >/run/evacuate.rc' &
+	await 60 "interrupted: a move runs" some_job
+	# shellcheck disable=SC2016
+	on nas1 sh -c 'kill -TERM "$(cat /run/evacuate.pid)"'
+	wait $!
+	is "interrupted: exit status 1" "$(on nas1 cat /run/evacuate.rc)" 1
 	await 30 "interrupted: no job runs" no_job
 	is "interrupted: all are where they were" "$(runs_on vnode2)" "e1 e2 "
 	is "interrupted: nobody is in the record" "$(record)" ""
