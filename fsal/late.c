@@ -4,14 +4,13 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "clock.h"
 #include "hooks.h"
 #include "load_int.h"
 
-enum { NOT_FOUND = -1, LATE_NICE = 10 };
+enum { NOT_FOUND = -1 };
 
 /*
  * Lock order: hooks' own, then this one. clients and n change only while nothing
@@ -177,7 +176,6 @@ static void *late_main(void *unused)
 
 	(void)unused;
 	SetNameFunction("nasd_late");
-	setpriority(PRIO_PROCESS, (id_t)gettid(), LATE_NICE); /* requests of those who are there go first */
 	if (!l) {
 		fault_set(&fault, ENOMEM, "out of memory");
 		give_up(&fault);
