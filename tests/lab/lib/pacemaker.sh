@@ -156,6 +156,29 @@ pacemaker_run() { # CIB
 	in_node nas1 cibadmin --modify --allow-create --scope configuration --xml-file "/lab/$1" || die "the cluster does not take its configuration"
 }
 
+# The service goes on: what Pacemaker does not manage it does not stop.
+pacemaker_down() {
+	local n ending=''
+	for n in $NAS_NODES; do
+		! in_node "$n" crm_attribute --type crm_config --name maintenance-mode --update true || break
+	done
+	for n in $NAS_NODES; do
+		node_is_ready "$n" || continue
+		{
+			in_node "$n" /lab/bin/labnode service stop pacemaker
+			in_node "$n" /lab/bin/labnode service stop corosync
+		} &
+		ending+=" $!"
+	done
+	for n in $ending; do
+		wait "$n" || true
+	done
+	lab_trigger "$(cat "$LAB_STATE/trigger.before" 2>/dev/null || echo manual)"
+	for n in $NAS_NODES; do
+		boot_conf "$n" >"$LAB_STATE/node/$n/boot.conf"
+	done
+}
+
 # pacemaker up: the trigger is Pacemaker, its configuration that of configs/pacemaker, the
 # stonith device the lab's power switch.
 lab_pacemaker() { # up|down
@@ -164,17 +187,10 @@ lab_pacemaker() { # up|down
 	need_lab
 	[ ! -e "$LAB_STATE/plain" ] || die "this lab runs without nasd"
 	if [ "$1" = down ]; then
-		for n in $NAS_NODES; do
-			in_node "$n" crm_attribute --type crm_config --name maintenance-mode --update true || true
-			in_node "$n" /lab/bin/labnode service stop pacemaker
-			in_node "$n" /lab/bin/labnode service stop corosync
-		done
-		lab_trigger heartbeat
-		for n in $NAS_NODES; do
-			boot_conf "$n" >"$LAB_STATE/node/$n/boot.conf"
-		done
+		pacemaker_down
 		return
 	fi
+	[ "$(nasd_trigger)" = pacemaker ] || cat "$LAB_STATE/trigger" >"$LAB_STATE/trigger.before"
 	pacemaker_config "$LAB_STATE/node/nas1/nasd.cib"
 	for n in $NAS_NODES; do
 		pacemaker_files "$n"
