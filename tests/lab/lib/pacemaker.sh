@@ -167,6 +167,7 @@ pacemaker_down() {
 		{
 			in_node "$n" /lab/bin/labnode service stop pacemaker
 			in_node "$n" /lab/bin/labnode service stop corosync
+			in_node "$n" sh -c 'rm -f /var/lib/pacemaker/cib/*' # maintenance mode is in there
 		} &
 		ending+=" $!"
 	done
