@@ -167,10 +167,14 @@ static void say_progress(const struct run *r)
 
 static void cancel(struct run *r, const char *why)
 {
-	if (r->cancelled || (atomic_load(&r->stopped) && !r->forced))
-		return; /* the last of it takes a moment only, and is libvirt's to finish */
-	if (virDomainAbortJob(r->dom) == 0)
+	if (!r->cancelled && virDomainAbortJob(r->dom) == 0)
 		r->cancelled = why;
+}
+
+/* The last of the memory takes a moment only, and is libvirt's to finish. */
+static bool may_cancel(const struct run *r)
+{
+	return !atomic_load(&r->stopped) || r->forced;
 }
 
 static void look(struct run *r, int64_t *said)
@@ -179,11 +183,13 @@ static void look(struct run *r, int64_t *said)
 	int64_t now = monotonic_us(), took_s = (now - r->began) / 1000000;
 	unsigned limit = o->timeout_s ? o->timeout_s : DEFAULT_TIMEOUT_S;
 
-	if (interrupted)
+	if (virConnectIsAlive(r->m->to.conn) == 0) /* QEMU would go on trying for minutes, and the guest stand */
+		cancel(r, "the target's libvirtd does not answer any more");
+	else if (interrupted && may_cancel(r))
 		cancel(r, "it was interrupted");
-	else if (r->nas && nas_look(r->nas) == NAS_ENDED)
+	else if (r->nas && nas_look(r->nas) == NAS_ENDED && may_cancel(r))
 		cancel(r, "nasd has called the storage's move off");
-	else if (took_s >= limit)
+	else if (took_s >= limit && may_cancel(r))
 		cancel(r, "the guest did not get over in time");
 	if (o->force_after_s && took_s >= o->force_after_s && !r->forced && !atomic_load(&r->stopped)) {
 		r->forced = virDomainSuspend(r->dom) == 0;
@@ -327,7 +333,7 @@ static void tell(const struct run *r, enum cli_exit code, enum cli_exit nas, boo
 					"began_wall_us", (json_int_t)r->began_wall, "total_us", (json_int_t)took,
 					"stopped_us", since_began(r, r->stopped_us), "resumed_us", since_began(r, r->resumed_us),
 					"progress", r->seen, "forced", (int)r->forced, "cancelled",
-					r->cancelled ? r->cancelled : r->result < 0 ? r->err.msg : NULL, "memory", stats,
+					r->result == 0 ? NULL : r->cancelled ? r->cancelled : r->err.msg, "memory", stats,
 					"storage", left ? NULL : nas_result);
 
 		print_json(out);
