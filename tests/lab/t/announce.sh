@@ -10,6 +10,7 @@
 # shellcheck source=tests/lab/t/functions.sh
 . "$(dirname "$(readlink -f "$0")")/functions.sh"
 mac=52:54:00:77:00:01
+gratuitous='arp[14:4] = 0x0a4d0164 and arp[24:4] = 0x0a4d0164' # sender and target are 10.77.1.100
 
 other_vnode() { if [ "$1" = vnode2 ]; then echo vnode3; else echo vnode2; fi; }
 port_of() { in_net bridge fdb show br br-client | sed -n "s/^$mac dev \([^ ]*\).*/\1/p" | head -n 1; } # of the guest
@@ -44,11 +45,11 @@ both_move() {
 	capture_begin rarp or arp or icmp6
 	ctl "$a" migrate g --to "$to" --with-nas "$nas" >"$t_tmp/move" 2>&1 || fail "guest and storage move" "$(cat "$t_tmp/move")"
 	guest_announced "$v" "$to"
-	await 10 "$nas announces 10.77.1.100" more ether src "$new" and 'arp[14:4] = 0x0a4d0164 and arp[24:4] = 0x0a4d0164'
-	pass "$nas announced 10.77.1.100 $(frames ether src "$new" and 'arp[14:4] = 0x0a4d0164 and arp[24:4] = 0x0a4d0164' | wc -l) times (gratuitous ARP)"
+	await 10 "$nas announces 10.77.1.100" more ether src "$new" and "$gratuitous"
+	pass "$nas announced 10.77.1.100 $(frames ether src "$new" and "$gratuitous" | wc -l) times (gratuitous ARP)"
 	await 10 "$nas announces fd77:1::100" eval "frames ether src $new and 'icmp6[0] = 136' | grep -q 'tgt is fd77:1::100'"
 	pass "$nas announced fd77:1::100 $(frames ether src "$new" and 'icmp6[0] = 136' | grep -c 'tgt is fd77:1::100') times (neighbour advertisement)"
-	is "$a announces neither of them" "$(frames ether src "$(mac_of "$a")" and 'arp[14:4] = 0x0a4d0164' | wc -l)" 0
+	is "$a does not announce it any more" "$(frames ether src "$(mac_of "$a")" and "$gratuitous" | wc -l)" 0
 	for c in vnode2 vnode3; do
 		await 10 "$c sends 10.77.1.100 to $nas" eval "[ \"\$(neighbour $c 10.77.1.100)\" = $new ]"
 	done
