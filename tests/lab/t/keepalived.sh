@@ -6,7 +6,10 @@
 # well, and nothing moves; the master's link goes down, and the service is moved; links
 # flap, and it is moved once within hold-down.
 #
-# usage: keepalived.sh [PART...]   (death split link_loss replication_loss keepalived_dies)
+# With a fence device that fails nobody takes over, until it works.
+#
+# usage: keepalived.sh [PART...]   (death split link_loss replication_loss keepalived_dies
+#                                   fencing_fails)
 # shellcheck source=tests/lab/t/functions.sh
 . "$(dirname "$(readlink -f "$0")")/functions.sh"
 # shellcheck source=tests/lab/t/moves.sh
@@ -14,10 +17,10 @@
 # shellcheck source=tests/lab/t/failures.sh
 . "$t_dir/failures.sh"
 
-[ $# -gt 0 ] || set -- death split link_loss replication_loss keepalived_dies
+[ $# -gt 0 ] || set -- death split link_loss replication_loss keepalived_dies fencing_fails
 for part; do
 	case $part in
-	death | split | link_loss | replication_loss | keepalived_dies) ;;
+	death | split | link_loss | replication_loss | keepalived_dies | fencing_fails) ;;
 	*) die "no part '$part'" ;;
 	esac
 done
@@ -114,10 +117,28 @@ keepalived_dies() {
 	is "nothing was moved" "$(active) $(epoch)" "$a $before"
 }
 
+# keepalived asks again and again, and is refused for as long as there is no proof.
+fencing_fails() {
+	await "$HANG" "one of mind before fencing fails" masters_agree || return
+	round_begin || return
+	echo fail >"$LAB_STATE/node/$heir/fence.fault"
+	lab crash "$victim"
+	await "$HANG" "fencing fails: $heir is master" vrrp_is "$heir" MASTER
+	await "$HANG" "fencing fails: nasd says so" fence_says "$heir" '.phase == "failed"' || fence_story "$heir"
+	check "fencing fails: $heir waits" still_standby
+	note "$(ctl "$heir" fence status --json | jq -r .explain)"
+	rm -f "$LAB_STATE/node/$heir/fence.fault"
+	await "$HANG" "fencing works again: $heir takes over" taken_over || fence_story "$heir"
+	check "the guest writes on" writes_on guest "$HANG"
+	check "$victim is back, and stands by" revive "$victim"
+	await "$HANG" "keepalived: the one that serves is master" masters_agree
+}
+
 requires qemu-system-x86_64 keepalived
 lab_begin
 on nas1 test -x /usr/lib/nasd/nasd-keepalived-notify || skip "this lab's nasd is without keepalived's program"
-at_end "lab keepalived down"
+# shellcheck disable=SC2016
+at_end 'rm -f "$LAB_STATE"/node/*/fence.fault; lab keepalived down'
 lab keepalived up || die "keepalived does not come up"
 wait_until "$HANG" is_ready || die "not ready with trigger = keepalived: $(show_pair)"
 guest_begin guest vnode2
