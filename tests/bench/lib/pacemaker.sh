@@ -54,6 +54,11 @@ until_served() { # NODE WHAT
 	done
 }
 
+# Processes made since it was booted: in this lab each is dear.
+forks() { # NODE
+	node "$1" sed -n 's/^processes //p' /proc/stat
+}
+
 pacemaker_note() { # STACK KIND ROUND FROM TO GUEST EXTRA-JSON
 	jq -n -c --arg stack "$1" --arg kind "$2" --argjson round "$3" --arg from "$4" --arg to "$5" \
 		--argjson guest "$6" --argjson extra "$7" --arg load "$(load)" \
@@ -63,37 +68,41 @@ pacemaker_note() { # STACK KIND ROUND FROM TO GUEST EXTRA-JSON
 }
 
 pacemaker_move() { # STACK ROUND
-	local from to guest resource
+	local from to guest resource forks
 	until_true 120 "$1, move $2: ready" "$1_stack_ready"
 	from=$(serving) to=$(other "$from") resource=$(stack_resource "$1")
+	forks=$(($(forks nas1) + $(forks nas2)))
 	mark "$GUEST" >/dev/null
 	# shellcheck disable=SC2086 # words
 	node "$from" crm_resource --move --node "$to" --resource $resource >"$OUT/raw/move.txt" 2>&1 ||
 		die "$1, move $2: crm_resource refused: $(cat "$OUT/raw/move.txt")"
 	until_served "$to" "$1, move $2"
 	guest=$(gap_after "$1, move $2")
+	forks=$(($(forks nas1) + $(forks nas2) - forks))
 	node "$to" crm_resource --clear --resource "${resource%% *}" >/dev/null 2>&1
-	pacemaker_note "$1" move "$2" "$from" "$to" "$guest" '{}'
+	pacemaker_note "$1" move "$2" "$from" "$to" "$guest" "{\"forks\": $forks}"
 }
 
 # When the switch was asked to switch the dead node off, after it had died, in ms.
-fenced_after() { # NODE SINCE-US
-	awk -v n="$1" -v since="$2" '$1 >= since && $2 == "off" && $3 == n {
+fenced_after() { # NODE SINCE-US FORKS
+	awk -v n="$1" -v since="$2" -v forks="$3" '$1 >= since && $2 == "off" && $3 == n {
 		if ($5 == "lab") dead = $1
-		else { printf "{\"fenced_ms\": %d}\n", ($1 - dead) / 1000; found = 1; exit }
-	} END { if (!found) print "{}" }' "$LAB_STATE/sup.log"
+		else { fenced = ($1 - dead) / 1000; exit }
+	} END { printf "{\"forks\": %d, \"fenced_ms\": %s}\n", forks, fenced ? int(fenced) : "null" }' "$LAB_STATE/sup.log"
 }
 
 pacemaker_crash() { # STACK ROUND
-	local from to guest since
+	local from to guest since forks
 	until_true 120 "$1, power cut $2: ready" "$1_stack_ready"
 	from=$(serving) to=$(other "$from")
+	forks=$(forks "$to")
 	mark "$GUEST" >/dev/null
 	since=$(now_us)
 	lab crash "$from"
 	sleep 1 # the heartbeats of the last writes; nobody takes over so soon
 	guest=$(gap_after "$1, power cut $2")
-	pacemaker_note "$1" crash "$2" "$from" "$to" "$guest" "$(fenced_after "$from" "$since")"
+	forks=$(($(forks "$to") - forks))
+	pacemaker_note "$1" crash "$2" "$from" "$to" "$guest" "$(fenced_after "$from" "$since" "$forks")"
 	lab boot "$from"
 }
 
@@ -101,6 +110,7 @@ pacemaker_crash() { # STACK ROUND
 pacemaker_rounds() { # STACK
 	local i
 	"$1_stack_up"
+	start_costs >>"$OUT/raw/pacemaker-starts.json"
 	guest_up
 	for ((i = 1; i <= PACEMAKER_ROUNDS; i++)); do
 		pacemaker_move "$1" "$i"

@@ -77,10 +77,13 @@ def stack($name): map(select(.stack == $name)) | if length == 0 then null else {
 	move_gap_ms: (map(select(.kind == "move") | .guest.longest_gap_ms) | stats),
 	crash_gap_ms: (map(select(.kind == "crash") | .guest.longest_gap_ms) | stats),
 	fenced_ms: (map(.fenced_ms) | stats),
+	move_forks: (map(select(.kind == "move") | .forks) | stats),
+	crash_forks: (map(select(.kind == "crash") | .forks) | stats),
 	load: [map(.load) | min, max],
-	rounds: map({kind, load, from, to, guest_ms: .guest.longest_gap_ms, fenced_ms})} end;
+	rounds: map({kind, load, from, to, guest_ms: .guest.longest_gap_ms, fenced_ms, forks})} end;
 
 def pacemaker: $raw.pacemaker | if . then {nasd: stack("nasd"), peer: stack("peer"),
+	program_start_ms: ($raw["pacemaker-starts"] // [] | map(.start_us) | us | stats),
 	payloads: ($raw["end-pacemaker"] // [] | map({stack, name, clean, writes, write_errors, read_errors, bad_blocks}))} else null end;
 
 {noise: noise, nasd: nasd, floor: floor_part, script: script, pacemaker: pacemaker, memory: $raw.memory} as $p |

@@ -22,16 +22,21 @@ script() { # VERB NODE [OPTION]
 	node "$2" "$HELPERS/peer-script.sh" "$1" ${3:+"$3"}
 }
 
-# What a program start costs in a node (in a bash as the script's is), and what
-# one remote command costs; both in microseconds, one line each.
-script_costs() {
-	local i t
+# What a program start costs in a node (in a bash as the script's is), in
+# microseconds, one line each.
+start_costs() {
 	# shellcheck disable=SC2016
 	node nas1 bash -c 'for ((i = 0; i < 50; i++)); do
 			t=${EPOCHREALTIME/[.,]/}
 			/bin/true
 			echo "{\"start_us\":$((${EPOCHREALTIME/[.,]/} - t))}"
-		done' >"$OUT/raw/starts.json"
+		done'
+}
+
+# These, and what one remote command costs.
+script_costs() {
+	local i t
+	start_costs >"$OUT/raw/starts.json"
 	for ((i = 0; i < 20; i++)); do
 		t=$(now_us)
 		node nas2 /bin/true

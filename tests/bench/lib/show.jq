@@ -41,6 +41,8 @@ def at($p): (.load[$p] // []) as $l | "load \($l | map(tostring) | join(" to "))
 (.parts.pacemaker | select(.) | head("6. by Pacemaker, guest's gap"),
 	({nasd: "nasd", peer: "standard agents"} as $names | . as $stacks | "nasd", "peer" | . as $s | $stacks[$s] | select(.) |
 		row("\($names[$s]), move"; .move_gap_ms), row("\($names[$s]), power cut"; .crash_gap_ms),
-		row("  of that until the switch was asked"; .fenced_ms), "  load \(.load | map(tostring) | join(" to "))"),
+		row("  of that until the switch was asked"; .fenced_ms),
+		row("processes made in both nodes, move"; .move_forks), row("  in the one left, power cut"; .crash_forks), "  load \(.load | map(tostring) | join(" to "))"),
+	row("one program start (/bin/true)"; .program_start_ms),
 	(.payloads[] | "  \(.stack), \(.name): \(if .clean then "clean" else "NOT CLEAN" end): \(.writes) writes, errors \(.write_errors)+\(.read_errors), bad blocks \(.bad_blocks)")),
 "", "ratios of medians", (.ratios | to_entries[] | select(.value) | "  " + (.key | pad(50)) + (.value | lpad(8)))
