@@ -221,11 +221,22 @@ untouched() { # WHAT CMD...: the group stays where it is, and nobody is fenced
 kill_of() { on "$2" pkill -KILL -x "$1"; } # NAME NODE
 restart_nasd() { lab service "$1" nasd kill; }
 ganesha_killed() { on "$1" pkill -KILL -x ganesha.nfsd; }
-# pkill knows fifteen letters of a name
-pacemaker_crash() {
-	untouched "pacemakerd dies" kill_of pacemakerd
-	untouched "pacemaker-controld dies" kill_of pacemaker-contr
-	untouched "pacemaker-execd dies" kill_of pacemaker-execd
+pacemaker_crash() { untouched "pacemakerd dies" kill_of pacemakerd; }
+
+# For Pacemaker a node whose controller dies has failed: it is fenced, and stays off.
+# (pkill knows fifteen letters of a name.)
+controller_dies() {
+	await "$HANG" "the controller dies: ready" both_agree || return
+	is "no node was fenced before that was not off" "$(fences_of_living)" 0
+	round_begin || return
+	kill_of pacemaker-contr "$victim"
+	await "$HANG" "the controller dies: $heir takes over" taken_over || { fence_story "$heir"; on "$heir" crm_mon -1; return; }
+	writes "the controller dies"
+	is "the controller dies: $victim is fenced" "$(fenced_by "$victim" "$round_from" | grep -c .)" 1
+	is "the controller dies: a takeover, asked for by Pacemaker" "$(last_kind "$heir")" "takeover done pacemaker"
+	revive "$victim" || fail "the controller dies: $victim is back" "$(show_pair)"
+	await "$HANG" "the controller dies: Pacemaker has both again" both_agree
+	failures_since=$(wall_us)
 }
 resource_failure() {
 	untouched "ganesha dies" ganesha_killed
@@ -273,7 +284,7 @@ two_triggers() {
 	is "two triggers at once are refused" "$? $(grep -c 'trigger = pacemaker is in force' <<<"$out")" "3 1"
 }
 
-[ $# -gt 0 ] || set -- move two_triggers standby resource_failure pacemaker_crash maintenance tester crash fence_failure
+[ $# -gt 0 ] || set -- move two_triggers standby resource_failure pacemaker_crash maintenance tester crash fence_failure controller_dies
 requires pacemakerd corosync crm ocf-tester xmllint
 lab_begin
 # shellcheck disable=SC2016
