@@ -242,9 +242,9 @@ bool takeover_peer_heard(const struct group_core *g);
 void takeover_confirm(struct group_core *g, int64_t now, const struct group_request *req);
 /* The group was taken over on an operator's word: DRBD may be told so. */
 void takeover_trusted(struct group_core *g, int64_t now, const struct group_request *req);
-/* Why this node does not take the group over from its silent peer; NULL: it does. */
 /* Until when a peer that this nasd has not met is waited for; 0: it has met it. */
 int64_t takeover_unmet_until(const struct group_core *g);
+/* Why this node does not take the group over from its silent peer; NULL: it does. */
 const char *takeover_unfit(const struct group_core *g, int64_t now);
 
 /* asked.c */
