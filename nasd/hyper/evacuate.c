@@ -337,6 +337,15 @@ static int note_all(struct evacuation *ev, struct err *err)
 	return evacuate_record_write(ev, err);
 }
 
+/* Interrupted: who did not get to move is not away. */
+static void forget_the_rest(struct evacuation *ev)
+{
+	for (size_t i = 0; i < ev->n; i++)
+		if (!ev->o->back && !ev->list[i].begun)
+			evacuation_record_remove(ev->record, ev->list[i].g.uuid);
+	write_record(ev);
+}
+
 static enum cli_exit summary(const struct evacuation *ev)
 {
 	size_t done = 0;
@@ -382,6 +391,7 @@ static enum cli_exit plan_and_run(struct evacuation *ev)
 	if (note_all(ev, &err) < 0)
 		return complain(&o->cli, CLI_FAILED, &err);
 	evacuate_run(ev, began, ended);
+	forget_the_rest(ev);
 	return summary(ev);
 }
 

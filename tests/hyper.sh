@@ -1,0 +1,112 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# nasctl evacuate with libvirt's test driver in the place of hypervisors: who goes where,
+# what is refused, the record, an interruption. The moves themselves are real in
+# lab/t/evacuate.sh only. usage: hyper.sh (after make)
+set -u
+cd "$(dirname "$(readlink -f "$0")")/.." || exit 2
+[ -x build/lib/nasd/nasd-hyper ] || { echo "SKIP  nasd-hyper is not built here"; exit 77; }
+[ "$(id -u)" = 0 ] || { echo "SKIP  needs root, for a /var/lib/nasd of its own"; exit 77; }
+[ -n "${HYPER_DIR:-}" ] || HYPER_DIR=$(mktemp -d) exec unshare -m "$0"
+mkdir -p /var/lib/nasd && mount -t tmpfs none /var/lib/nasd || exit 2
+export HYPER_DIR
+passed=0 failed=0
+tests/tools/hyper/nasd.pl "$HYPER_DIR/control.sock" "$HYPER_DIR/status.sock" &
+nasd=$!
+trap 'kill $nasd; rm -rf "$HYPER_DIR"' EXIT
+${CC:-gcc} -shared -fPIC -o "$HYPER_DIR/shim.so" tests/tools/hyper/shim.c || exit 2
+until [ -S "$HYPER_DIR/status.sock" ]; do sleep 0.05; done
+
+is() { # WHAT SEEN WANTED
+	if [ "$2" = "$3" ]; then
+		passed=$((passed + 1))
+	else
+		failed=$((failed + 1))
+		printf 'FAIL  %s\n      seen: %s, wanted: %s\n' "$1" "$2" "$3"
+	fi
+}
+
+guest() { # HOST NAME MIB [ERROR-POLICY [MORE]]: its UUID is made of its name
+	local u
+	u=$(printf '%s' "$2" | md5sum | cut -c1-12)
+	mkdir -p "$HYPER_DIR/at/vnode2" "$HYPER_DIR/at/vnode3"
+	cat >"$HYPER_DIR/at/$1/$2.dom" <<-END
+	<domain type='test'><name>$2</name><uuid>00000000-0000-4000-8000-$u</uuid><memory unit='MiB'>$3</memory>
+	<vcpu>1</vcpu><os><type>hvm</type></os><devices><disk type='file' device='disk'>
+	<driver name='qemu' type='raw' cache='none' error_policy='${4:-report}'/><source file='${dir:-/mnt/vm}/$2.raw'/>
+	<target dev='vda' bus='virtio'/>${5:-}</disk></devices></domain>
+	END
+}
+
+evacuate() { # ARGUMENT...: exit status in $rc, JSON in out
+	LD_PRELOAD=$HYPER_DIR/shim.so build/bin/nasctl evacuate --json --config tests/lab/etc/nasd.conf \
+		--socket "$HYPER_DIR/control.sock" "$@" >"$HYPER_DIR/out" 2>"$HYPER_DIR/err"
+	rc=$?
+}
+
+guests() { jq -r '[.guests[] | "\(.name):\(.to // "-"):\(.result)"] | sort | join(" ")' "$HYPER_DIR/out"; }
+checks() { jq -r '[.guests[].findings[].check] | sort | join(" ")' "$HYPER_DIR/out"; }
+at() { (cd "$HYPER_DIR/at/$1" && for f in *.dom; do [ ! -e "$f" ] || echo "${f%.dom}"; done) | paste -sd' '; }
+record() { jq -r '[.guests[].name] | sort | join(" ")' /var/lib/nasd/evacuated/vnode2.json 2>/dev/null; }
+
+guest vnode2 a 100
+guest vnode2 b 200
+guest vnode3 z 100
+dir=/srv guest vnode2 other 100
+
+evacuate vnode2 --dry-run
+is "dry run" "$rc $(guests)" "0 a:vnode3:not-begun b:vnode3:not-begun"
+is "dry run: nothing has moved, nothing is recorded" "$(at vnode2), $(record)" "a b other, "
+is "who has no disk here is named" "$(jq -r '.others | join(" ")' "$HYPER_DIR/out")" other
+evacuate vnode2
+is "away" "$rc $(guests)" "0 a:vnode3:done b:vnode3:done"
+is "away: where they are" "$(at vnode2), $(at vnode3)" "other, a b z"
+is "away: the record" "$(record)" "a b"
+evacuate vnode2
+is "again: there is nobody" "$rc $(guests)" "0 "
+mv "$HYPER_DIR/at/vnode3/a.dom" "$HYPER_DIR/at/vnode2/"
+evacuate vnode2 --back
+is "back, one having returned by himself" "$rc $(guests)" "0 b:vnode2:done"
+is "back: where they are, and no record" "$(at vnode2), $(at vnode3), $(ls /var/lib/nasd/evacuated)" "a b other, z, vnode2.lock"
+
+guest vnode2 a 400
+evacuate vnode2
+is "together they have no room: nothing is begun" "$rc $(guests) $(checks)" "3 a:vnode3:not-begun b:-:not-begun room"
+is "and nothing has moved" "$(at vnode3)" z
+evacuate vnode2 --skip
+is "--skip: who can, goes; somebody stays" "$rc $(guests)" "1 a:vnode3:done b:-:not-begun"
+is "--skip: the record has who has gone" "$(record)" a
+evacuate vnode2 --back
+guest vnode2 a 100 ignore '<shareable/>'
+evacuate vnode2
+is "an error policy and a lock that lose data" "$rc $(checks)" "3 disk-errors disk-lock"
+is "each has a remedy" "$(jq '[.guests[].findings[] | select(.remedy == "")] | length' "$HYPER_DIR/out")" 0
+guest vnode2 a 100
+
+(HYPER_SLOW=1 evacuate vnode2 --jobs 1; echo $rc >"$HYPER_DIR/rc") &
+until grep -qs '"a"' /var/lib/nasd/evacuated/vnode2.json; do sleep 0.05; done
+pkill -TERM -P $!
+wait $!
+is "interrupted: nobody else was begun" "$(cat "$HYPER_DIR/rc") $(jq '[.guests[] | select(.result == "not-begun")] | length' "$HYPER_DIR/out")" "1 1"
+is "interrupted: who has gone is in the record, the other is not" "$(record)" "$(at vnode3 | tr ' ' '\n' | grep -x '[ab]' | paste -sd' ')"
+evacuate vnode2 --back
+
+evacuate vnode9
+is "an unknown hypervisor" $rc 2
+evacuate vnode2 --to vnode2
+is "to itself" $rc 2
+evacuate vnode2 --to vnode3 --back
+is "--to with --back" $rc 2
+evacuate vnode2 --jobs 17
+is "too many at a time" $rc 2
+exec 8>/var/lib/nasd/evacuated/vnode2.lock
+flock 8
+evacuate vnode2
+is "two at once: refused" "$rc $(jq -r .error.class "$HYPER_DIR/out")" "3 refused"
+exec 8>&-
+echo nonsense >/var/lib/nasd/evacuated/vnode2.json
+evacuate vnode2 --back
+is "a record that is none" "$rc $(jq -r .error.where "$HYPER_DIR/out")" "1 /var/lib/nasd/evacuated/vnode2.json"
+
+echo "hyper: $passed held, $failed did not"
+[ $failed = 0 ]
