@@ -12,7 +12,7 @@ cd "$(dirname "$0")/../.." || exit 2
 B=${B:-build}/mutations
 CC=${CC:-gcc}
 FLAGS=(-D_GNU_SOURCE -std=c11 -O1 -w -Inasd/base -Ifence -Itests/sim -Itests/unit)
-TESTS=(table moves past journal crash hold takeover random storm)
+TESTS=(table moves past journal crash hold takeover asked random storm)
 export CORE_SEEDS=${MUTATION_SEEDS:-2000} SEEDS=${MUTATION_SEEDS:-2000}
 
 # name | file | sed program | what it breaks
@@ -70,6 +70,7 @@ to-same-epoch|takeover.c|s/^\tuint64_t epoch = group_new_epoch(g);$/\tuint64_t e
 to-stale-copy|takeover.c|s/if (strcmp(f->drbd_disk, "UpToDate") != 0)/if (false)/|taken over with a copy that is not the newest
 to-unmet|takeover.c|s/if (!knows_the_epoch(g))/if (false)/|taken over in a boot that has not heard the other
 to-early|takeover.c|s/if (too_early(g, now, f))/if (false)/|a nasd that was just started fences a node that it has not met yet
+asked-impatient|asked.c|s/return met > at ? met : at;/return at;/|a trigger is refused while the node still waits for a peer that it has not met
 to-cut-off|takeover.c|s/if (!in_touch(g, g->t.silent_at))/if (false)/|a node that is cut off from the clients fences
 to-no-last-look|takeover.c|s/if (need == NEED_IO && !t->looked)/if (false)/|a peer that DRBD is connected to again is switched off
 to-never-retries|takeover.c|s/t->run_at = now + g->cfg.fence_retry_us;/;/|a fence run that failed is not tried again
