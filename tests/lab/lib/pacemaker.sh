@@ -99,8 +99,9 @@ pacemaker_config() { # FILE
 }
 
 pacemaker_cib() { # FILE, made of FILE.crm
-	cibadmin --empty >"$1" && CIB_file=$1 crm -F configure load replace "$1.crm" >"$1.log" 2>&1 &&
-		crm_verify --xml-file "$1" >>"$1.log" 2>&1 || die "$1.crm cannot be loaded: $(tail -n 5 "$1.log")"
+	cibadmin --empty >"$1"
+	{ CIB_file=$1 crm -F configure load replace "$1.crm" && crm_verify --xml-file "$1"; } >"$1.log" 2>&1 ||
+		die "$1.crm cannot be loaded: $(tail -n 5 "$1.log")"
 	sed -n -i '/<configuration>/,/<\/configuration>/p' "$1"
 }
 
