@@ -182,13 +182,14 @@ static void *late_main(void *unused)
 	}
 	l->parts = late.parts;
 	l->server = late.server;
+	l->lost = late.status.lost;
 	l->late = true;
 	while ((c = next_client())) {
 		if (load_late_client(l, late.text, c, &fault) < 0)
 			give_up(&fault);
+		load_counters(l); /* before anybody is told that nothing is left */
 		loaded(c, l);
 	}
-	load_counters(l);
 	free(l);
 	ended();
 	return NULL;
@@ -203,7 +204,7 @@ static void take(struct loading *l, char *text, size_t *sorted)
 	late.clients = l->clients;
 	late.n = l->n_clients;
 	late.by_id = sorted;
-	late.status = (struct late_status){.left = late.n};
+	late.status = (struct late_status){.left = late.n, .lost = l->lost};
 	late.began_us = clock_now_us();
 	for (size_t i = 0; i < late.n; i++)
 		sorted[i] = i;

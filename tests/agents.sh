@@ -61,7 +61,7 @@ stub crm_attribute </dev/null
 agent() { # ACTION: status in $rc, what was asked besides for the role in $asked
 	: >"$tmp/asked"
 	HA_RSCTMP=$tmp/rsc OCF_RESKEY_CRM_meta_on_node=nas1 OCF_RESOURCE_INSTANCE=vmstore:0 OCF_RESKEY_group=vmstore OCF_RESKEY_patience=1 \
-		OCF_RESKEY_CRM_meta_notify_promote_uname="${next:-}" sh "$tmp/nasd" "$1" 2>"$tmp/said" >"$tmp/out"
+		OCF_RESKEY_CRM_meta_interval="${every:-0}" OCF_RESKEY_CRM_meta_notify_promote_uname="${next:-}" sh "$tmp/nasd" "$1" 2>"$tmp/said" >"$tmp/out"
 	rc=$?
 	asked=$(grep -v 'role$' "$tmp/asked" | sed 's/ --socket [^ ]*//; s/ --group [^ ]*//' | paste -sd';')
 }
@@ -92,8 +92,12 @@ rm "$tmp/rsc"/*
 role standby 500
 agent start
 is "start" "$rc $asked" "0 crm_attribute --promotion --lifetime reboot --update 500"
+every=10000
 agent monitor
 is "monitor, standing by; a score is told once" "$rc $asked" "0 "
+every=''
+agent monitor
+is "a probe: Pacemaker may be a new one, and is told again" "$rc $asked" "0 crm_attribute --promotion --lifetime reboot --update 500"
 role standby -
 agent monitor
 is "no score with an old copy" "$rc $asked" "0 crm_attribute --promotion --lifetime reboot --delete"

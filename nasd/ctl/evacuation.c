@@ -72,6 +72,11 @@ bool evacuation_record_add(json_t *record, const char *name, const char *uuid)
 	return json_array_append_new(guests, json_pack("{s:s, s:s}", "name", name, "uuid", uuid)) == 0;
 }
 
+bool evacuation_record_has(const json_t *record, const char *uuid)
+{
+	return find(json_object_get(record, "guests"), uuid) >= 0;
+}
+
 void evacuation_record_remove(json_t *record, const char *uuid)
 {
 	json_t *guests = json_object_get(record, "guests");

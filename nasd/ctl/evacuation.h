@@ -43,6 +43,7 @@ int evacuation_record_parse(const char *text, size_t len, const char *hypervisor
 			    struct err *err);
 /* Once only, whatever its name was. False: no memory. */
 bool evacuation_record_add(json_t *record, const char *name, const char *uuid);
+bool evacuation_record_has(const json_t *record, const char *uuid);
 /* One that is not in it is passed over. */
 void evacuation_record_remove(json_t *record, const char *uuid);
 

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <libvirt/virterror.h>
+
 #include "ask.h"
 #include "evacuation.h"
 #include "printable.h"
@@ -36,18 +38,30 @@ static bool wanted(const struct evacuation *ev, const struct guest *g)
 	return g->group && (!ev->o->cli.group || !strcmp(g->group->name, ev->o->cli.group));
 }
 
-/* All that run on the hypervisor and have a disk here. */
+/* Of the call of libvirt that has just failed: the domain is gone, and nothing else is wrong. */
+static bool domain_gone(void)
+{
+	virErrorPtr e = virGetLastError();
+
+	return e && e->code == VIR_ERR_NO_DOMAIN;
+}
+
+/* All that run on the hypervisor and have a disk here. One that cannot be asked for is not
+ * taken for one without. */
 static int collect_from(struct evacuation *ev, struct host *h, struct err *err)
 {
 	virDomainPtr *doms = NULL;
-	int n = virConnectListAllDomains(h->conn, &doms, 0);
+	int n = virConnectListAllDomains(h->conn, &doms, 0), ret = 0;
 
 	for (int i = 0; i < n; i++) {
 		struct guest g;
-		struct err gone;
+		struct err why;
 		struct evacuee *e = NULL;
+		int active = guest_read(&g, doms[i], h, ev->c, &why) == 0 ? virDomainIsActive(doms[i]) : -1;
 
-		if (guest_read(&g, doms[i], h, ev->c, &gone) == 0 && wanted(ev, &g) && virDomainIsActive(doms[i]) == 1)
+		if (active < 0 && !domain_gone())
+			ret = host_error(err, h->conf->name, "a guest cannot be asked for");
+		if (active == 1 && wanted(ev, &g))
 			e = add(ev);
 		else
 			json_array_append_new(ev->others, json_string(virDomainGetName(doms[i])));
@@ -60,7 +74,7 @@ static int collect_from(struct evacuation *ev, struct host *h, struct err *err)
 		}
 	}
 	free(doms);
-	return n < 0 ? host_error(err, h->conf->name, "its guests cannot be listed") : 0;
+	return n < 0 ? host_error(err, h->conf->name, "its guests cannot be listed") : ret;
 }
 
 /* Where the guest of the record runs. NULL: nowhere that can be seen. */
@@ -68,10 +82,14 @@ static struct host *seek(struct evacuation *ev, const char *uuid, virDomainPtr *
 {
 	for (size_t i = 0; i < ev->c->n_hypervisors; i++) {
 		struct host *h = &ev->hosts[i];
+		int active;
 
 		*dom = h->conn ? virDomainLookupByUUIDString(h->conn, uuid) : NULL;
-		if (*dom && virDomainIsActive(*dom) == 1)
+		active = *dom ? virDomainIsActive(*dom) : h->conn ? -1 : 0;
+
+		if (active == 1)
 			return h;
+		h->lost = h->lost || (active < 0 && !domain_gone());
 		if (*dom)
 			virDomainFree(*dom);
 	}
@@ -82,7 +100,7 @@ static struct host *seek(struct evacuation *ev, const char *uuid, virDomainPtr *
 static const char *unreachable(const struct evacuation *ev)
 {
 	for (size_t i = 0; i < ev->c->n_hypervisors; i++)
-		if (!ev->hosts[i].conn)
+		if (!ev->hosts[i].conn || ev->hosts[i].lost)
 			return ev->c->hypervisors[i].name;
 	return NULL;
 }
@@ -94,11 +112,11 @@ static struct host *host_of(struct evacuation *ev, const struct conf_hypervisor 
 
 static void collect_one_back(struct evacuation *ev, const char *name, const char *uuid)
 {
-	const char *lost = unreachable(ev);
 	struct guest g = { 0 };
 	struct evacuee *e;
 	virDomainPtr dom;
 	struct host *h = seek(ev, uuid, &dom);
+	const char *lost = unreachable(ev);
 	struct err gone;
 
 	if (h == host_of(ev, ev->of) || (!h && !lost)) { /* it is back already, or is off */
@@ -311,7 +329,7 @@ static void ended(struct evacuation *ev, struct evacuee *e)
 {
 	const json_t *memory = json_object_get(e->result, "memory");
 	char total[VIEW_VALUE_MAX];
-	bool here = ev->o->back ? e->code == CLI_DONE : e->code == CLI_ROLLED_BACK || e->code == CLI_REFUSED;
+	bool here = ev->o->back ? e->code == CLI_DONE : !e->known && (e->code == CLI_ROLLED_BACK || e->code == CLI_REFUSED);
 
 	if (here) {
 		evacuation_record_remove(ev->record, e->g.uuid);
@@ -331,6 +349,8 @@ static void ended(struct evacuation *ev, struct evacuee *e)
 static int note_all(struct evacuation *ev, struct err *err)
 {
 	for (size_t i = 0; i < ev->n; i++)
+		ev->list[i].known = evacuation_record_has(ev->record, ev->list[i].g.uuid);
+	for (size_t i = 0; i < ev->n; i++)
 		if (!ev->o->back && ready(&ev->list[i]) &&
 		    !evacuation_record_add(ev->record, ev->list[i].g.name, ev->list[i].g.uuid))
 			return err_set(err, ERR_SYSTEM, ENOMEM, "record", "no memory");
@@ -341,7 +361,7 @@ static int note_all(struct evacuation *ev, struct err *err)
 static void forget_the_rest(struct evacuation *ev)
 {
 	for (size_t i = 0; i < ev->n; i++)
-		if (!ev->o->back && !ev->list[i].begun)
+		if (!ev->o->back && !ev->list[i].begun && !ev->list[i].known)
 			evacuation_record_remove(ev->record, ev->list[i].g.uuid);
 	write_record(ev);
 }

@@ -21,6 +21,7 @@ struct evacuee {
 	struct host *from, *to;  /* to NULL: there is no room */
 	json_t *findings;        /* of the preflight that do not hold */
 	bool begun;
+	bool known;              /* an earlier run has put it into the record: it may be on its way still */
 	pid_t pid;               /* of its move; 0: none runs */
 	int out;                 /* what it says; -1 */
 	char *said;

@@ -62,6 +62,7 @@ struct hyper_options {
 struct host {
 	const struct conf_hypervisor *conf;
 	virConnectPtr conn;      /* NULL: not connected */
+	bool lost;               /* it has not answered since */
 	struct err err;          /* why not */
 };
 

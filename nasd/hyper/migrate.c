@@ -191,7 +191,7 @@ static void look(struct run *r, int64_t *said)
 		cancel(r, "nasd has called the storage's move off");
 	else if (took_s >= limit && may_cancel(r))
 		cancel(r, "the guest did not get over in time");
-	if (o->force_after_s && took_s >= o->force_after_s && !r->forced && !atomic_load(&r->stopped)) {
+	if (o->force_after_s && took_s >= o->force_after_s && !r->forced && !r->cancelled && !atomic_load(&r->stopped)) {
 		r->forced = virDomainSuspend(r->dom) == 0;
 		if (r->forced && !o->cli.json)
 			printf("the guest is stopped now, so that the rest gets over (--force-after)\n");
@@ -375,8 +375,6 @@ static enum cli_exit finish(struct run *r)
 	int64_t took = monotonic_us() - r->began;
 	bool left = false;
 
-	if (r->downtime_was && r->result < 0)
-		limit_downtime(r, r->downtime_was, NULL);
 	if (r->forced && r->result < 0)
 		virDomainResume(r->dom); /* as libvirt does itself, when it can */
 	find_it(r);
@@ -427,6 +425,7 @@ static enum cli_exit run_move(const struct move *m)
 	enum cli_exit code = CLI_DONE;
 	pthread_t thread;
 	int64_t said = monotonic_us();
+	bool away = false;
 	struct err err;
 
 	if (watch_open(&r, &err) < 0) {
@@ -457,7 +456,10 @@ static enum cli_exit run_move(const struct move *m)
 		}
 		pthread_join(thread, NULL);
 		code = finish(&r);
+		away = r.result == 0;
 	}
+	if (r.downtime_was && !away)
+		limit_downtime(&r, r.downtime_was, NULL);
 	watch_close(&r);
 	nas_free(r.nas);
 	json_decref(r.seen);

@@ -21,13 +21,17 @@ struct release_job {
 	struct err err;
 };
 
-/* As ganesha writes it. */
+/* As ganesha writes it, and IPv4 where it is mapped into IPv6. */
 static bool canonical(const char *text, char out[INET6_ADDRSTRLEN])
 {
-	unsigned char bytes[16];
+	struct in6_addr a;
 
-	return (inet_pton(AF_INET, text, bytes) == 1 && inet_ntop(AF_INET, bytes, out, INET6_ADDRSTRLEN)) ||
-	       (inet_pton(AF_INET6, text, bytes) == 1 && inet_ntop(AF_INET6, bytes, out, INET6_ADDRSTRLEN));
+	if (inet_pton(AF_INET, text, &a) == 1)
+		return inet_ntop(AF_INET, &a, out, INET6_ADDRSTRLEN);
+	if (inet_pton(AF_INET6, text, &a) != 1)
+		return false;
+	return IN6_IS_ADDR_V4MAPPED(&a) ? inet_ntop(AF_INET, a.s6_addr + 12, out, INET6_ADDRSTRLEN)
+					: inet_ntop(AF_INET6, &a, out, INET6_ADDRSTRLEN);
 }
 
 static void release_fn(void *arg)
@@ -35,9 +39,13 @@ static void release_fn(void *arg)
 	struct release_job *j = arg;
 
 	j->ret = effects_release_client(j->g->fx, j->address, &j->clients, &j->err);
-	if (j->ret < 0)
+	if (j->ret == 0 && !j->clients) {
+		j->ret = err_set(&j->err, ERR_REFUSED, ENOENT, "client", "the server knows no client at %s", j->address);
+		err_remedy(&j->err, "one that is there no more holds nothing; or it has mounted from another address: 'nasctl status' lists them");
+	} else if (j->ret < 0) {
 		err_remedy(&j->err, "look whether it is really off, and ask again; else its lease ends by itself within %llu s",
 			   (unsigned long long)j->g->conf->nfs.lease_us / 1000000);
+	}
 }
 
 static void answer(struct ctl_client *c, const struct release_job *j)

@@ -374,9 +374,10 @@ void ganesha_settle_records(struct ganesha *g, const struct ganesha_module *seen
 
 	if (!g->installed_left || g->phase != PHASE_SERVING || !seen->answered || seen->late || seen->in_grace)
 		return;
-	g->installed_left = false;
-	if (forget_installed(g, &e) < 0)
-		log_warn("ganesha %s: client records that have served are left: %s", g->group->name, e.msg);
+	if (forget_installed(g, &e) == 0)
+		g->installed_left = false;
+	else
+		log_warn("ganesha %s: client records that have served are left, and tried again: %s", g->group->name, e.msg);
 }
 
 /* c: by the module; NULL: over D-Bus. */
