@@ -27,9 +27,8 @@ static void job_free(struct job *job)
 	free(job);
 }
 
-static void *job_thread(void *p)
+static void job_run(struct job *job)
 {
-	struct job *job = p;
 	bool abandoned;
 
 	job->result = job->fn(job->arg, &job->err);
@@ -40,7 +39,86 @@ static void *job_thread(void *p)
 	pthread_mutex_unlock(&job->lock);
 	if (abandoned)
 		job_free(job);
+}
+
+/*
+ * A thread that has done its job waits for the next one: to make a thread is much of what
+ * a role change costs in a freeze. One waits at most; one that hangs in its job is not it.
+ */
+struct worker {
+	pthread_cond_t wake;
+	struct job *job; /* NULL: it waits */
+};
+
+static struct {
+	pthread_mutex_t lock; /* protects waiting, and its job */
+	struct worker *waiting;
+} park = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+/* The next job; NULL: another one waits already, and this one is not needed. */
+static struct job *worker_wait(struct worker *w)
+{
+	struct job *job = NULL;
+
+	pthread_mutex_lock(&park.lock);
+	if (!park.waiting) {
+		park.waiting = w;
+		w->job = NULL;
+		while (!w->job)
+			pthread_cond_wait(&w->wake, &park.lock);
+		job = w->job;
+	}
+	pthread_mutex_unlock(&park.lock);
+	return job;
+}
+
+static void *worker_main(void *p)
+{
+	struct worker *w = p;
+
+	for (struct job *job = w->job; job; job = worker_wait(w))
+		job_run(job);
+	pthread_cond_destroy(&w->wake);
+	free(w);
 	return NULL;
+}
+
+static bool give_to_waiting(struct job *job)
+{
+	struct worker *w;
+
+	pthread_mutex_lock(&park.lock);
+	w = park.waiting;
+	park.waiting = NULL;
+	if (w) {
+		w->job = job;
+		pthread_cond_signal(&w->wake);
+	}
+	pthread_mutex_unlock(&park.lock);
+	return w;
+}
+
+static int job_start(struct job *job)
+{
+	struct worker *w;
+	pthread_t thread;
+	int ret;
+
+	if (give_to_waiting(job))
+		return 0;
+	w = calloc(1, sizeof(*w));
+	if (!w)
+		return ENOMEM;
+	w->job = job;
+	pthread_cond_init(&w->wake, NULL);
+	ret = pthread_create(&thread, NULL, worker_main, w);
+	if (ret) {
+		pthread_cond_destroy(&w->wake);
+		free(w);
+	} else {
+		pthread_detach(thread);
+	}
+	return ret;
 }
 
 static struct job *job_new(int (*fn)(const void *arg, struct err *e), const void *arg, size_t size)
@@ -79,17 +157,15 @@ int net_bounded_run(int (*fn)(const void *arg, struct err *e), const void *arg, 
 		    unsigned timeout_ms, struct err *e)
 {
 	struct job *job = job_new(fn, arg, size);
-	pthread_t thread;
 	int ret;
 
 	if (!job)
 		return err_set(e, ERR_SYSTEM, ENOMEM, "thread", "no memory");
-	ret = pthread_create(&thread, NULL, job_thread, job);
+	ret = job_start(job);
 	if (ret) {
 		job_free(job);
 		return err_set(e, ERR_SYSTEM, ret, "thread", "cannot start a thread");
 	}
-	pthread_detach(thread);
 	if (!job_wait(job, timeout_ms))
 		return -ETIMEDOUT;
 	ret = job->result;

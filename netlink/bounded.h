@@ -13,7 +13,7 @@
 #include "err.h"
 
 /*
- * Runs fn(arg, err) in a thread of its own on a copy of arg (size bytes) and
+ * Runs fn(arg, err) in another thread on a copy of arg (size bytes) and
  * returns its result, with e filled by it. After timeout_ms: -ETIMEDOUT, with
  * e untouched; fn then runs on unobserved to its end.
  */

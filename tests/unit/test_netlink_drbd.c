@@ -2,6 +2,7 @@
 /* What needs no DRBD: return codes, DRBD 9's text, running a program, deadlines. */
 #include <check.h>
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -163,6 +164,42 @@ START_TEST(bounded)
 }
 END_TEST
 
+static void *twenty(void *arg)
+{
+	const long brief = 200000;
+	size_t *done = arg;
+
+	for (int i = 0; i < 20; i++) {
+		struct err e = { 0 };
+
+		*done += net_bounded_run(nap, &brief, sizeof(brief), 5000, &e) == -EBUSY && !strcmp(e.where, "nap");
+	}
+	return NULL;
+}
+
+/* One thread waits for the next job, others are made and end: each job is run, once. */
+START_TEST(bounded_again)
+{
+	const long lengthy = 100000000;
+	const struct timespec rest = { .tv_nsec = 200000000 };
+	size_t done[4] = { 0 };
+	pthread_t threads[4];
+	struct err e = { 0 };
+
+	twenty(&done[0]);
+	ck_assert_uint_eq(done[0], 20);
+	ck_assert_int_eq(net_bounded_run(nap, &lengthy, sizeof(lengthy), 10, &e), -ETIMEDOUT);
+	memset(done, 0, sizeof(done));
+	for (size_t i = 0; i < 4; i++)
+		ck_assert_int_eq(pthread_create(&threads[i], NULL, twenty, &done[i]), 0);
+	for (size_t i = 0; i < 4; i++) {
+		pthread_join(threads[i], NULL);
+		ck_assert_uint_eq(done[i], 20);
+	}
+	nanosleep(&rest, NULL);
+}
+END_TEST
+
 START_TEST(names)
 {
 	unsigned minor;
@@ -192,6 +229,7 @@ int main(void)
 	tcase_add_test(tc, fencing);
 	tcase_add_test(tc, run);
 	tcase_add_test(tc, bounded);
+	tcase_add_test(tc, bounded_again);
 	tcase_add_test(tc, names);
 	suite_add_tcase(suite, tc);
 	runner = srunner_create(suite);
