@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# The check of a hypervisor's mounts; the OCF agent and Pacemaker's fence agent, with programs in the place of nasctl's and
-# Pacemaker's own that say what a case has them say, and write down what they are asked.
+# The check of a hypervisor's mounts; the OCF agent, Pacemaker's fence agent and what keepalived tells, with programs in the
+# place of nasctl's and Pacemaker's own that say what a case has them say, and write down what they are asked.
 # usage: agents.sh
 set -u
 here=$(dirname "$(readlink -f "$0")")
@@ -205,6 +205,62 @@ fence action=off nodename=nas1 since=yesterday
 is "a time that is none" $rc 1
 fence action=metadata
 is "metadata names the action off" "$rc $(grep -c 'action name="off"' "$tmp/out")" "0 1"
+
+# ---- nasd-keepalived-notify
+
+mkdir "$tmp/run"
+sed "s,/run/nasd,$tmp/run,; s/^node=.* again=5/&; again=0.1/" "$here/../configs/keepalived/nasd-keepalived-notify" >"$tmp/notify"
+stub nasctl <<-END
+	case "\$1" in ready) [ -e $tmp/serves ]; exit ;; esac
+	exit \$(cat $tmp/exit)
+END
+stub logger </dev/null
+mkfifo "$tmp/fifo"
+
+# What keepalived writes into its FIFO when it is started, all at once; when the last has
+# been read (group `last' tells) it goes on a moment, and ends. $asked: of what nasctl was
+# asked, each once; $state as it stood before the end.
+keepalived() { # LINE...
+	: >"$tmp/asked"
+	PATH=$tmp/bin:$PATH sh "$tmp/notify" nas1 nas2 images vmstore last "$tmp/fifo" 2>"$tmp/said" &
+	{
+		printf '%s\n' "$@" 'INSTANCE "last" BACKUP 1'
+		for _ in $(seq 200); do [ ! -e "$tmp/run/keepalived.last" ] || break; sleep 0.1; done
+		sleep 0.5
+		state=$(cut -d' ' -f1 "$tmp/run/keepalived.vmstore" 2>&1)
+		known=$(cd "$tmp/run" && echo *)
+	} >"$tmp/fifo"
+	wait $!
+	sleep 0.3
+	asked=$(grep '^nasctl .*--by' "$tmp/asked" | uniq | sed 's/nasctl //; s/ --by keepalived//' | paste -sd';')
+}
+
+echo 0 >"$tmp/exit"
+keepalived 'INSTANCE "vmstore" BACKUP 110' 'INSTANCE "vmstore" MASTER 110'
+is "keepalived: master in the second after backup" "$state $asked" "MASTER takeover nas1 --group vmstore"
+is "keepalived has ended: no state is left" "$(ls "$tmp/run")" ""
+keepalived 'INSTANCE "vmstore" BACKUP 110'
+is "keepalived: one that has just started gives nothing away" "$state $asked" "BACKUP "
+touch "$tmp/serves"
+keepalived 'INSTANCE "vmstore" BACKUP 110' 'INSTANCE "vmstore" FAULT 110'
+is "keepalived: fault where it is served" "$state $asked" "FAULT switchover nas2 --group vmstore"
+keepalived 'INSTANCE "vmstore" MASTER 110' 'INSTANCE "vmstore" STOP 110'
+is "keepalived: stopped" "$state" "cut: $tmp/run/keepalived.vmstore: No such file or directory"
+rm "$tmp/serves"
+keepalived 'INSTANCE "vmstore" BACKUP 110' 'INSTANCE "vmstore" FAULT 110'
+is "keepalived: fault where it is not served" "$state $asked" "FAULT "
+keepalived 'GROUP "vmstore" MASTER 110' 'INSTANCE "routers" MASTER 110' 'INSTANCE "vmstore" UNHEARD 110' 'INSTANCE'
+is "keepalived: others' instances, sync groups and unknown states are none of nasd's" "$known $asked" "keepalived.last "
+keepalived 'INSTANCE "vmstore" MASTER 110' 'INSTANCE "images" MASTER 110'
+is "keepalived: two groups" "$(printf '%s' "$asked" | tr ';' '\n' | sort | paste -sd';')" "takeover nas1 --group images;takeover nas1 --group vmstore"
+echo 4 >"$tmp/exit"
+keepalived 'INSTANCE "vmstore" MASTER 110'
+is "keepalived: refused, and asked again" "$(grep -c takeover "$tmp/asked" | awk '{ print ($1 > 2) }')" 1
+before=$(grep -c takeover "$tmp/asked")
+sleep 0.5
+is "keepalived has ended: no more is asked for" "$(grep -c takeover "$tmp/asked")" "$before"
+sh "$tmp/notify" vmstore nas1 nas2 INSTANCE vmstore MASTER 110 2>"$tmp/said"
+is "keepalived: a line of notify" "$? $(grep -c 'vrrp_notify_fifo_script.*is not a FIFO' "$tmp/said")" "2 1"
 
 echo "agents: $passed held, $failed did not"
 [ "$failed" = 0 ]
