@@ -21,9 +21,10 @@ is() { # WHAT SEEN WANTED
 
 # ---- nasd-hypervisor-check
 
-mounts() { # WHAT OPTIONS WANTED: the checks that fail of one mount from the floating address, and the exit status
+mounts() { # WHAT OPTIONS WANTED [RETRIES]: the checks that fail of one mount from the floating address, and the exit status
 	echo "10.0.0.1:/vms /mnt/vm $2 0 0" >"$tmp/mounts"
-	NASD_MOUNTS=$tmp/mounts sh "$here/../configs/hypervisor/nasd-hypervisor-check" 10.0.0.1 fd00::1 >"$tmp/out"
+	echo "${4:-8}" >"$tmp/retries"
+	NASD_MOUNTS=$tmp/mounts NASD_TCP_RETRIES=$tmp/retries sh "$here/../configs/hypervisor/nasd-hypervisor-check" 10.0.0.1 fd00::1 >"$tmp/out"
 	rc=$?
 	is "hypervisor check: $1" "$(sed -n 's/^FAIL  *\([a-z]*\) .*/\1/p' "$tmp/out" | paste -sd' ') $rc" "$3"
 	is "hypervisor check: $1: a remedy for each" "$(grep -c remedy: "$tmp/out")" "$(grep -c ^FAIL "$tmp/out")"
@@ -35,6 +36,7 @@ mounts "NFS 4.0" "nfs4 rw,vers=4.0,$good" "version 1"
 mounts "NFS 3, soft, UDP, own locks" "nfs rw,vers=3,soft,proto=udp,timeo=11,nolock,local_lock=all,addr=10.0.0.1" "version hard proto timeo locks 1"
 mounts "soft" "nfs4 rw,vers=4.2,soft,proto=tcp,timeo=600,local_lock=none,addr=10.0.0.1" "hard 1"
 mounts "short timeo" "nfs4 rw,vers=4.2,hard,proto=tcp,timeo=50,addr=10.0.0.1" "timeo 1"
+mounts "TCP that tries for 15 minutes" "nfs4 rw,vers=4.2,$good" "tcp 1" 15
 mounts "another server's is none of ours" "nfs4 rw,vers=4.2,soft,addr=10.0.0.2" "mount 1"
 
 # The agents' PATH is their own: the copies that are tested look here first.

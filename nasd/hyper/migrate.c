@@ -29,7 +29,8 @@ struct run {
 	json_t *seen;             /* the memory's progress, as job_stats tells it, with at_us since began */
 	int result;               /* of libvirt's move, when it has ended */
 	struct err err;           /* why it failed */
-	const char *cancelled;    /* NULL: not by us */
+	const char *cancelling;   /* NULL: not by us */
+	const char *cancelled;    /* NULL: libvirt has not taken it */
 	bool forced;
 	unsigned long long downtime_was; /* ms; 0: not ours to set back */
 	const struct host *at;    /* where it runs in the end; NULL: nowhere */
@@ -165,9 +166,17 @@ static void say_progress(const struct run *r)
 	json_decref(s);
 }
 
+/* Said before it is done: a QEMU that waits for a dead target hears it when its TCP gives up. */
 static void cancel(struct run *r, const char *why)
 {
-	if (!r->cancelled && virDomainAbortJob(r->dom) == 0)
+	if (r->cancelled)
+		return;
+	if (!r->m->o->cli.json && r->cancelling != why) {
+		printf("%s: the guest's move is called off\n", why);
+		fflush(stdout);
+	}
+	r->cancelling = why;
+	if (virDomainAbortJob(r->dom) == 0)
 		r->cancelled = why;
 }
 

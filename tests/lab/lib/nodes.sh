@@ -120,6 +120,7 @@ boot_conf() { # NODE
 		[ -e "$LAB_STATE/plain" ] || nasd_boot_conf
 	else
 		cat <<-END
+		sysctl net/ipv4/tcp_retries2 6
 		dir /mnt/vm
 		modprobe nfsv4
 		END
