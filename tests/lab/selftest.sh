@@ -35,7 +35,7 @@ tmp=$(mktemp -d)
 trap 'lab down; rm -rf "$tmp"' EXIT
 
 # A background child that keeps the descriptors must not hold the caller.
-t_background() { lab exec -n nas1 sh -c 'sleep 5 & echo done' && within $(($(now_ms) - $1)) 1500; }
+t_background() { lab exec -n nas1 sh -c 'sleep 100 & echo done' && within $(($(now_ms) - $1)) 90000; }
 
 t_streams() {
 	head -c 3000000 /dev/urandom >"$tmp/in"
@@ -55,7 +55,7 @@ t_killed_client() {
 	until lab exec -n nas1 pgrep -f 'slee[p] 4711'; do :; done
 	kill -9 $p
 	wait $p 2>/dev/null
-	for _ in $(seq 40); do
+	for _ in $(seq 400); do
 		lab exec -n nas1 pgrep -f 'slee[p] 4711' || return 0
 	done
 	return 1
@@ -71,13 +71,14 @@ t_exec_ends_with_crash() {
 	is $rc 125
 }
 
-ping_ok() { lab exec -n "$1" ping -q -c 1 -W 1 "$2"; }
+ping_ok() { lab exec -n "$1" ping -q -c 1 -w 20 "$2"; } # as soon as one is answered
+no_ping() { no lab exec -n "$1" ping -q -c 1 -W 1 "$2"; }
 # Which way is open: the echo requests that the node has seen.
 rx() { lab exec -n "$1" awk '/^Icmp: [0-9]/ { print $10 }' /proc/net/snmp; }
 
 t_cut_in() {
 	lab cut vnode2 client in || return 1
-	no ping_ok vnode2 10.77.1.12 || return 1
+	no_ping vnode2 10.77.1.12 || return 1
 	local a b
 	a=$(rx vnode2)
 	lab exec -n nas2 ping -q -c 3 -i 0.2 -W 1 10.77.1.22
@@ -88,7 +89,7 @@ t_cut_in() {
 
 t_cut_out() {
 	lab cut vnode2 client out || return 1
-	no ping_ok vnode2 10.77.1.12 || return 1
+	no_ping vnode2 10.77.1.12 || return 1
 	local a b
 	a=$(rx vnode2)
 	lab exec -n nas2 ping -q -c 3 -i 0.2 -W 1 10.77.1.22
@@ -102,19 +103,20 @@ t_delay() {
 	lab exec -n vnode2 ping -q -c 3 -i 0.2 10.77.1.12 | tee /dev/stderr |
 		awk -F/ '/^rtt/ { ok = $4 > 0 && $5 >= 99 } END { exit !ok }' || return 1
 	lab delay vnode2 client 0
-	lab exec -n vnode2 ping -q -c 3 -i 0.2 10.77.1.12 |
-		awk -F/ '/^rtt/ { ok = $5 < 20 } END { exit !ok }'
+	# the fastest of some: this machine may have much to do
+	lab exec -n vnode2 ping -q -c 10 -i 0.2 10.77.1.12 | tee /dev/stderr |
+		awk -F'[/= ]+' '/^rtt/ { ok = $6 < 99 } END { exit !ok }'
 }
 
 t_pause() {
 	lab pause nas2 || return 1
 	lab status | grep -q 'nas2.*paused' || return 1
-	no ping_ok vnode2 10.77.1.12 || return 1
+	no_ping vnode2 10.77.1.12 || return 1
 	lab resume nas2 && ping_ok vnode2 10.77.1.12
 }
 
 t_drbd() { # WHAT: until nas1 sees it
-	for _ in $(seq 100); do
+	for _ in $(seq 1000); do
 		lab exec -n nas1 grep -q "$1" /proc/drbd && return
 	done
 	lab exec -n nas1 cat /proc/drbd
@@ -137,19 +139,19 @@ t_service() {
 }
 
 t_power() {
-	lab exec -n nas1 sh -c 'echo status vnode3 | nc -w 2 10.77.9.1 7700' | grep -qx on &&
-		lab exec -n nas1 sh -c 'echo off vnode3 | nc -w 5 10.77.9.1 7700' | grep -qx ok &&
-		lab exec -n nas1 sh -c 'echo status vnode3 | nc -w 2 10.77.9.1 7700' | grep -qx off &&
-		lab exec -n nas1 sh -c 'echo on vnode3 | nc -w 5 10.77.9.1 7700' | grep -qx ok &&
+	lab exec -n nas1 sh -c 'echo status vnode3 | nc -w 30 10.77.9.1 7700' | grep -qx on &&
+		lab exec -n nas1 sh -c 'echo off vnode3 | nc -w 30 10.77.9.1 7700' | grep -qx ok &&
+		lab exec -n nas1 sh -c 'echo status vnode3 | nc -w 30 10.77.9.1 7700' | grep -qx off &&
+		lab exec -n nas1 sh -c 'echo on vnode3 | nc -w 30 10.77.9.1 7700' | grep -qx ok &&
 		no lab boot vnode3
-	"$LAB_STATE/bin/labctl" "$LAB_STATE" req wait vnode3 20
+	"$LAB_STATE/bin/labctl" "$LAB_STATE" req wait vnode3 60
 }
 
 # Processes of this lab, whichever namespace they are in.
 left() { pgrep -f -- "$LAB_STATE/" | grep -vx $$ | while read -r p; do
 	[ "$(cat "/proc/$p/comm" 2>/dev/null)" = selftest.sh ] || echo "$p"
 done; }
-t_left() { for _ in $(seq 50); do
+t_left() { for _ in $(seq 300); do
 	[ -n "$(left)" ] || return 0
 	sleep 0.1
 done
@@ -199,7 +201,7 @@ ok "exec: background child does not hold the caller" t_background "$(now_ms)"
 ok "exec: killing the client kills the command" t_killed_client
 ok "nodes see one another by name" ping_ok vnode3 nas2
 ok "IPv6 on the client network" lab exec -n vnode2 ping -q -c 1 fd77:1::100
-ok "cut both ways" eval 'lab cut nas2 client && no ping_ok vnode2 10.77.1.12'
+ok "cut both ways" eval 'lab cut nas2 client && no_ping vnode2 10.77.1.12'
 ok "heal" eval 'lab heal nas2 client && ping_ok vnode2 10.77.1.12'
 # So that no address resolution is needed, which wants both ways.
 lab exec -n nas2 ip neigh replace 10.77.1.22 lladdr 02:77:00:01:00:22 nud permanent dev vec0

@@ -84,13 +84,13 @@ viewer_start() { # DIR BEAT
 	setsid nsenter -t "$pid" -n -p -- "$GUEST_PROBE" view --beat "$2" \
 		--listen "10.77.9.1:$(cat "$1/port")" --out "$1/log" --control "$1/control" \
 		</dev/null >"$1/view.err" 2>&1 &
-	wait_for 5 "the viewer runs (log: $1/view.err)" test -p "$1/control" -a -e "$1/log"
+	wait_for 15 "the viewer runs (log: $1/view.err)" test -p "$1/control" -a -e "$1/log"
 }
 
 # The viewer holds the FIFO open for reading; without it a write would wait.
 tell() { # DIR WORD
 	# shellcheck disable=SC2016
-	timeout 2 sh -c 'echo "$2" >"$1/control"' sh "$1" "$2" ||
+	timeout 5 sh -c 'echo "$2" >"$1/control"' sh "$1" "$2" ||
 		die "the viewer of ${1##*/} does not listen (was the lab stopped?)"
 }
 

@@ -97,9 +97,10 @@ node_is_ready() {
 	ctl req status "$1" | grep -q "^$1 ready"
 }
 
-# wait_for SECONDS WHAT CMD...: until CMD succeeds; says what did not come true.
+# wait_for SECONDS WHAT CMD...: until CMD succeeds; says what did not come true. On a
+# machine with much to do LAB_PATIENCE (default 1) times as long.
 wait_for() {
-	local limit=$1 what=$2 end
+	local limit=$(($1 * ${LAB_PATIENCE:-1})) what=$2 end
 	shift 2
 	end=$(($(date +%s%N) / 1000000 + limit * 1000))
 	until "$@" >/dev/null 2>&1; do

@@ -3,7 +3,7 @@
 # up, down, crash, boot, pause, resume, and files in and out.
 # shellcheck disable=SC2154
 
-BOOT_LIMIT=60
+BOOT_LIMIT=$((60 * ${LAB_PATIENCE:-1}))
 
 build_agent() {
 	local out=$repo/build/lab src=$here/agent p files
@@ -66,7 +66,7 @@ lab_start() { # PLAIN (or empty)
 	exec 9<>"$LAB_STATE/hold"
 	setsid "$LAB_STATE/bin/labsup" "$LAB_STATE" \
 		</dev/null >"$LAB_STATE/sup.log" 2>&1 9>&- &
-	wait_for 5 "the supervisor runs (log: $LAB_STATE/sup.log)" sup_ready
+	wait_for 15 "the supervisor runs (log: $LAB_STATE/sup.log)" sup_ready
 	net_create 9>&-
 }
 

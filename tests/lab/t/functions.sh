@@ -16,11 +16,28 @@ set -u
 t_dir=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 t_name=$(basename "$0" .sh)
 t_lab=$(readlink -f "$t_dir/..")
-t_passed=0 t_failed=0 t_own='' t_at_end=()
+t_passed=0 t_failed=0 t_own='' t_at_end=() t_told=''
 t_tmp=$(mktemp -d "${TMPDIR:-/tmp}/nasd-t.XXXXXX")
 NODES="nas1 nas2"
+: >"$t_tmp/began"
 
 # ---- saying
+
+# Once, at the first failure: the end of what each node's programs have written down since
+# the test began. Where CI runs, this is all that is left of it.
+t_tell_logs() {
+	local n f lines
+	[ -z "$t_told" ] && [ -d "${LAB_STATE:-/nonexistent}/node" ] || return 0
+	t_told=1
+	for n in nas1 nas2 vnode2 vnode3; do
+		for f in "$LAB_STATE/node/$n"/{console.log,varlog/*.log}; do
+			[ "$f" -nt "$t_tmp/began" ] || continue
+			lines=3
+			[ "${f##*/}" != nasd.log ] || lines=12
+			tail -n $lines "$f" | cut -c 1-300 | sed "s/^/      | $n ${f##*/}: /"
+		done
+	done
+}
 
 note() { printf '      %s\n' "$*"; }
 pass() { t_passed=$((t_passed + 1)); printf 'ok    %s\n' "$*"; }
@@ -30,6 +47,7 @@ fail() {
 	t_failed=$((t_failed + 1))
 	printf 'FAIL  %s\n' "$1"
 	[ -z "${2:-}" ] || printf '%s\n' "$2" | sed 's/^/      seen: /'
+	t_tell_logs
 }
 
 # check WHAT CMD...: CMD must succeed; its output is shown when it does not.
@@ -46,6 +64,7 @@ is() { # WHAT SEEN WANTED
 # The test itself cannot go on.
 die() {
 	printf 'ERROR %s: %s\n' "$t_name" "$1" >&2
+	t_tell_logs >&2
 	exit 2
 }
 
@@ -85,16 +104,17 @@ t_cleanup() {
 }
 trap t_cleanup EXIT
 trap 'exit 130' INT
-trap 'exit 143' TERM
+trap 'echo "ERROR $t_name: told to end while it did: $BASH_COMMAND (${FUNCNAME[*]:-main}, line ${BASH_LINENO[*]:-0})"; t_tell_logs; exit 143' TERM
 
 # ---- time
 
 now_ms() { echo $((${EPOCHREALTIME/[.,]/} / 1000)); }
 wall_us() { echo "${EPOCHREALTIME/[.,]/}"; }
 
-# wait_until SECONDS CMD...: polls; false when it did not come true.
+# wait_until SECONDS CMD...: polls; false when it did not come true. No limit is a claim of
+# how fast something is: LAB_PATIENCE (default 1) times as long on machines with much to do.
 wait_until() {
-	local end=$(($(now_ms) + $1 * 1000))
+	local end=$(($(now_ms) + $1 * 1000 * ${LAB_PATIENCE:-1}))
 	shift
 	until "$@" >/dev/null 2>&1; do
 		[ "$(now_ms)" -lt "$end" ] || return 1
@@ -107,7 +127,7 @@ await() {
 	local s=$1 what=$2
 	shift 2
 	wait_until "$s" "$@" && return
-	fail "$what (within $s s)" "$("$@" 2>&1 | tail -n 5)"
+	fail "$what (within $((s * ${LAB_PATIENCE:-1})) s)" "$("$@" 2>&1 | tail -n 5)"
 	return 1
 }
 
@@ -402,8 +422,12 @@ in_net() {
 }
 
 # What the clients' bridge carries, into $t_tmp/pcap, until $capture is killed.
+# (Not by in_net: $! would be the shell that waits for tcpdump.)
 capture_begin() { # FILTER...
-	in_net tcpdump -i br-client -U -s 0 -w "$t_tmp/pcap" "$@" >/dev/null 2>"$t_tmp/tcpdump.err" &
+	local inner
+	read -r _ inner <"$LAB_STATE/sup.pid"
+	rm -f "$t_tmp/tcpdump.err"
+	nsenter -t "$inner" -n tcpdump -i br-client -U -s 0 -w "$t_tmp/pcap" "$@" >/dev/null 2>"$t_tmp/tcpdump.err" &
 	capture=$!
 	at_end "kill $capture"
 	wait_until 10 grep -q 'listening on' "$t_tmp/tcpdump.err" || die "tcpdump: $(cat "$t_tmp/tcpdump.err")"
