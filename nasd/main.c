@@ -130,6 +130,14 @@ static void find_module(char *buf, size_t size)
 		buf[0] = '\0';
 }
 
+static int told_to_end(sd_event_source *s, const struct signalfd_siginfo *info, void *engine)
+{
+	(void)s;
+	(void)info;
+	engine_end(engine);
+	return 0;
+}
+
 static int serve(const struct options *o, const struct conf *conf, int self, struct err *err)
 {
 	char module_dir[PATH_MAX];
@@ -153,14 +161,14 @@ static int serve(const struct options *o, const struct conf *conf, int self, str
 	ret = sd_event_default(&event);
 	if (ret < 0)
 		return err_set(err, ERR_SYSTEM, -ret, "sd-event", "no event loop");
-	sd_event_add_signal(event, NULL, SIGTERM, NULL, NULL);
-	sd_event_add_signal(event, NULL, SIGINT, NULL, NULL);
 	realtime_begin();
 	engine = engine_new(event, &spec, err);
 	if (!engine) {
 		sd_event_unref(event);
 		return -1;
 	}
+	sd_event_add_signal(event, NULL, SIGTERM, told_to_end, engine);
+	sd_event_add_signal(event, NULL, SIGINT, told_to_end, engine);
 	sd_event_set_watchdog(event, true);
 	sd_notify(0, "READY=1\nSTATUS=running");
 	log_notice("nasd %s on %s, configuration %.12s", NASD_VERSION, conf->nodes[self].name, conf->hash);

@@ -348,6 +348,8 @@ void group_look(const struct group_core *g, struct group_view *v)
 	v->split_brain = split_brain(&g->facts[0], &g->facts[1]);
 	v->peer_up = g->peer_up;
 	v->held = source_held(g);
+	v->under_way = !v->held && ((g->state != GS_STARTING && g->state != GS_STANDBY && g->state != GS_ACTIVE) ||
+				    (g->req_open && g->req.kind == REQUEST_SWITCHOVER));
 	v->may_serve = group_may_serve(g);
 	v->first_activation = !g->j.active_boot[0];
 	if (g->prog.in_flight) {

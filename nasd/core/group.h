@@ -231,6 +231,7 @@ struct group_view {
 	bool split_brain;           /* split.h */
 	bool peer_up;
 	bool held;                  /* a move waits for group_go; the service runs on */
+	bool under_way;             /* a move that clients wait for, or somebody for its answer */
 	bool may_serve;             /* any part of the service may be in place here */
 	bool first_activation;      /* not yet served here under this epoch: the clients are the replica's */
 	enum step_id step;          /* running now; STEP_NONE */

@@ -37,6 +37,7 @@ void egroup_settle(struct egroup *g)
 	egroup_drain(g);
 	g->draining = false;
 	set_timer(g);
+	engine_end_look(g->e);
 }
 
 static int tick(sd_event_source *s, uint64_t usec, void *data)
@@ -303,6 +304,7 @@ int engine_free(struct engine *e)
 
 	if (!e)
 		return 0;
+	sd_event_source_unref(e->end_timer);
 	engine_watch_close(e);
 	engine_beat_close(e);
 	control_server_free(e->control);

@@ -32,6 +32,12 @@ struct engine_spec {
 struct engine *engine_new(sd_event *event, const struct engine_spec *spec, struct err *err);
 
 /*
+ * nasd was told to end: the event loop is exited (sd_event_exit) as soon as no group
+ * is in the middle of a move, after 8 s all the same. Told again: at once.
+ */
+void engine_end(struct engine *e);
+
+/*
  * Ends nasd's part; the service itself goes on. e may be NULL. -ETIMEDOUT: a
  * worker is stuck in the kernel (a dead disk) and still uses the engine and the
  * configuration: neither was or may be freed, the process is to end.

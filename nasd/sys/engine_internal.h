@@ -19,6 +19,7 @@
  *   engine_fence.c    fence agents, DRBD's questions about the peer, an operator's word
  *   engine_witness.c  do the clients answer this node?
  *   engine_beat.c     the watchdog is fed
+ *   engine_end.c      nasd is told to end
  *   engine_liveness.c the peer heard, or silent
  *
  * Threads: each group has three lanes: `steps` runs the rows of the table one at
@@ -180,6 +181,9 @@ struct engine {
 	uint64_t next_request;
 	struct ctl_client *watchers[PENDING_MAX];
 
+	sd_event_source *end_timer; /* NULL: nobody has told nasd to end */
+	bool ends;                  /* within the moment that the last answers need */
+
 	json_t *history;           /* array, oldest first */
 	char history_path[CONF_PATH_MAX];
 };
@@ -187,6 +191,9 @@ struct engine {
 /* engine.c */
 /* Carries out what the core wants and sets its timer; after every event. */
 void egroup_settle(struct egroup *g);
+
+/* engine_end.c */
+void engine_end_look(struct engine *e); /* has the event loop exited once it can be and is to be */
 
 /* engine_actions.c */
 void egroup_drain(struct egroup *g);

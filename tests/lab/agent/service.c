@@ -23,7 +23,7 @@
 #include "proto.h"
 
 #define MAX_SERVICES 16
-#define STOP_KILL_MS 5000
+#define STOP_KILL_MS 10000
 
 struct service {
 	char *name, *log, **argv;

@@ -10,6 +10,7 @@
 #   fail     the effect says that it failed (after: although it happened)
 #   unknown  its answer is lost (before: it did not happen)
 #   kill     nasd gets kill -9 and is started again 200 ms later
+# At last nasd is told to end (SIGTERM) in the middle of a move, on either side.
 # --quick: fail-before, kill-before and kill-after.
 # shellcheck source=tests/lab/t/functions.sh
 . "$(dirname "$(readlink -f "$0")")/functions.sh"
@@ -118,6 +119,31 @@ one_case() { # ROW SIDE PHASE KIND
 	echo "$ms" >>"$t_tmp/gaps.$owner_side"
 }
 
+# nasd is told to end (SIGTERM) while a row of a move hangs: the move comes to its end first.
+told_to_end() { # ROW SIDE NASCTL-SAYS OWNER-SIDE
+	local source target node code=0 wall lines asking
+	is_settled || { wrong "not settled at the begin"; return; }
+	source=$(active) target=$(other "$source") wall=$(wall_us)
+	node=$source
+	[ "$2" = source ] || node=$target
+	lines=$(wc -l <"$(nasd_log "$node")")
+	ctl "$node" inject "$1" stall before >/dev/null || { wrong "not armed"; return; }
+	ctl "$source" switchover "$target" --timeout 60 >"$t_tmp/answer" 2>&1 &
+	asking=$!
+	wait_until 20 stalls_since "$node" "$lines" || wrong "the fault was never met"
+	lab service "$node" nasd restart >/dev/null 2>&1
+	wait "$asking" || code=$?
+	[ "$code" = "$3" ] || wrong "nasctl said $code: $(tail -n 2 "$t_tmp/answer" | tr '\n' ' ')"
+	tail -n "+$((lines + 1))" "$(nasd_log "$node")" | grep -q 'does so after the move' || wrong "nasd did not wait for the move"
+	wait_until 40 is_ready || { wrong "did not settle: $(show_pair | tr '\n' '|')"; return; }
+	[ "$(active)" = "$([ "$4" = source ] && echo "$source" || echo "$target")" ] || wrong "$(active) serves"
+	judge_journals "$(active)"
+	writes_on faults || wrong "the client does not write on"
+	complaints faults >"$t_tmp/complaints" || wrong "the client complains: $(head -n 1 "$t_tmp/complaints")"
+	note "SIGTERM in $1, $2: client gap $(gap_between faults "$wall" "$(wall_us)") ms"
+}
+stalls_since() { tail -n "+$(($2 + 1))" "$(nasd_log "$1")" | grep -aq 'injected fault'; } # NODE LINES-BEFORE
+
 recover() { # after a case that went wrong, so that the next one means something
 	wait_until 5 is_ready && return
 	note "the pair is stuck: nasd is started again on both nodes"
@@ -149,6 +175,19 @@ for kind in "${kinds[@]}"; do
 		fi
 	done 5<"$t_tmp/rows"
 done
+while read -r row side code owner <&5; do
+	problems=''
+	told_to_end "$row" "$side" "$code" "$owner"
+	if [ -z "$problems" ]; then
+		pass "told to end in $row on the $side: $owner serves"
+	else
+		fail "told to end in $row on the $side" "${problems#; }"
+		recover
+	fi
+done 5<<-'END'
+	address-del source 4 source
+	address-add target 0 target
+END
 cases=$(($(wc -l <"$t_tmp/rows") * ${#kinds[@]}))
 note "$cases cases in $((SECONDS - start)) s, longest gap of the client $longest ms"
 for side in source target; do
