@@ -203,8 +203,8 @@ one_row() { # WHEN WHAT GUEST STORAGE
 		fi
 	fi
 	case $2 in
-	cut-nas-source | *-source-*-reset-*) ;; # it dies with its node
 	nasctl-KILL) wait "$mover" ;;
+	# or has died with its node: nobody switches that on before it has happened
 	*) wait_until 150 test -e "$t_tmp/rc" || wrong "nasctl does not end" ;;
 	esac
 	judge_row "$3" "$4"

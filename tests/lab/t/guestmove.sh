@@ -46,9 +46,10 @@ gaps() { # FROM-US TO-US
 	} END { printf "%.0f %.0f\n", idle / 1000, silent / 1000 }' "$(guest_log g)"
 }
 
-# nasctl on the active node; the gaps go into gaps.KIND.
+# nasctl on the active node; its gaps go into gaps.KIND: the watcher's two, and the
+# longest that the guest's own clock, which stands while it is stopped, tells of.
 moves() { # KIND COMMAND...
-	local kind=$1 from out
+	local kind=$1 from until out seen
 	shift
 	wait_until 40 is_ready || { fail "the pair is ready" "$(show_pair)"; return 1; }
 	from=$(wall_us)
@@ -56,7 +57,27 @@ moves() { # KIND COMMAND...
 	took_ms=$((($(wall_us) - from) / 1000))
 	echo "$out" >"$t_tmp/last"
 	writes_on g 40 || { fail "$kind: the guest writes on"; return 1; }
-	gaps "$from" "$(wall_us)" >>"$t_tmp/gaps.$kind"
+	until=$(wall_us)
+	seen="$(gaps "$from" "$until") $(gap_between g "$from" "$until")"
+	note "$kind: $took_ms ms; no write done, guest silent, its own clock: $seen ms; load $(cut -d' ' -f1 /proc/loadavg)"
+	echo "$seen" >>"$t_tmp/gaps.$kind"
+}
+
+median() { # KIND COLUMN
+	cut -d' ' -f"$2" "$t_tmp/gaps.$1" | sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'
+}
+
+# What the guest's and the storage's move cost together, beside the longer one alone.
+combined() { # WHAT COLUMN
+	local k both single=0
+	for k in both hypervisor nas; do
+		[ -s "$t_tmp/gaps.$k" ] || return 0
+	done
+	both=$(median both "$2")
+	for k in hypervisor nas; do
+		[ "$(median "$k" "$2")" -le "$single" ] || single=$(median "$k" "$2")
+	done
+	note "$1, medians: both $both ms, the longer of the two alone $single ms: $([ "$both" -le $((single + 50)) ] || echo 'not ')within 50 ms of it"
 }
 
 guest_goes() { # TO
@@ -199,5 +220,9 @@ for kind in hypervisor nas both; do
 	[ -e "$t_tmp/gaps.$kind" ] || continue
 	note "$(cut -d' ' -f1 "$t_tmp/gaps.$kind" | percentiles "no write done, $kind" ms)"
 	note "$(cut -d' ' -f2 "$t_tmp/gaps.$kind" | percentiles "guest silent, $kind" ms)"
+	note "$(cut -d' ' -f3 "$t_tmp/gaps.$kind" | percentiles "its own clock, $kind" ms)"
 done
+combined "no write done" 1
+combined "guest silent" 2
+combined "its own clock" 3
 t_end
