@@ -59,6 +59,7 @@ stub nasctl <<-END
 	esac
 END
 stub crm_attribute </dev/null
+stub attrd_updater </dev/null
 
 agent() { # ACTION: status in $rc, what was asked besides for the role in $asked
 	: >"$tmp/asked"
@@ -89,7 +90,7 @@ agent monitor
 is "monitor, standing by, not started" "$rc $asked" "7 "
 role active 1000
 agent monitor
-is "a probe that finds it active" "$rc $asked" "8 crm_attribute --promotion --lifetime reboot --update 1000"
+is "a probe that finds it active" "$rc $asked" "8 crm_attribute --promotion --lifetime reboot --update 1000;attrd_updater --refresh"
 rm "$tmp/rsc"/*
 role standby 500
 agent start
@@ -99,12 +100,14 @@ agent monitor
 is "monitor, standing by; a score is told once" "$rc $asked" "0 "
 every=''
 agent monitor
-is "a probe: Pacemaker may be a new one, and is told again" "$rc $asked" "0 crm_attribute --promotion --lifetime reboot --update 500"
+is "a probe: Pacemaker may be a new one, or a part of it, and is told again" "$rc $asked" "0 crm_attribute --promotion --lifetime reboot --update 500;attrd_updater --refresh"
 role standby -
 agent monitor
-is "no score with an old copy" "$rc $asked" "0 crm_attribute --promotion --lifetime reboot --delete"
+is "no score with an old copy" "$rc $asked" "0 crm_attribute --promotion --lifetime reboot --delete;attrd_updater --refresh"
 role active 1000
+every=10000
 agent monitor
+every=''
 is "monitor, active" "$rc $asked" "8 crm_attribute --promotion --lifetime reboot --update 1000"
 role failing 900
 agent monitor
@@ -154,11 +157,15 @@ is "notify" "$rc $asked" "0 "
 
 # ---- the fence agent
 
-# Says when Pacemaker fenced last, and which devices there are, as 2.1.5 does, and fences
-# with exit status $tmp/exit.
+# Says what Pacemaker's fencing has done, and which devices there are, as 2.1.5 does, and
+# fences with exit status $tmp/exit.
 stub stonith_admin <<-END
 	case "\$*" in
-	--history*) cat $tmp/history; echo "\$(grep -c . $tmp/history) events found" ;;
+	"--history nas1 --output-as=xml")
+		echo '<pacemaker-result api-version="2.25" request="stonith_admin --history nas1 --output-as=xml">'
+		echo "  <list name=\"fencing history\" count=\"\$(grep -c . $tmp/history)\">"
+		cat $tmp/history
+		printf '%s\n' '  </list>' '  <status code="0" message="OK"/>' '</pacemaker-result>' ;;
 	--list*) cat $tmp/devices; echo "\$(grep -c . $tmp/devices) fence devices found" ;;
 	*) exit \$(cat $tmp/exit) ;;
 	esac
@@ -173,9 +180,13 @@ fence() { # LINE...: status in $rc, whether Pacemaker was told to fence in $aske
 	asked=$(grep -E 'stonith_admin --(fence|reboot)' "$tmp/asked")
 }
 
+event() { # ACTION STATUS SECONDS-AGO
+	printf '    <fence_event action="%s" target="nas1" client="pacemaker-controld.905" origin="nas2" status="%s" delegate="nas2" completed="%s"/>\n' \
+		"$1" "$2" "$(date -u -d "@$((now - $3))" '+%F %TZ')"
+}
 told="stonith_admin --fence nas1 --timeout 60"
 now=$(date +%s)
-echo $((now - 10)) >"$tmp/history"
+event off success 10 >"$tmp/history"
 fence action=off nodename=nas1 since=$((now - 20)).5
 is "fenced since: not again" "$rc $asked" "0 "
 fence action=off nodename=nas1 since=$((now - 10)).0
@@ -184,7 +195,13 @@ fence action=off nodename=nas1 since=$((now - 5)).0
 is "fenced before the last sign of life: again" "$rc $asked" "0 $told"
 fence action=off nodename=nas1
 is "fenced, and no last sign of life is known: again" "$rc $asked" "0 $told"
-echo $((now + 1000)) >"$tmp/history"
+{ event on success 5; event off failed 6; event off success 30; } >"$tmp/history"
+fence action=off nodename=nas1 since=$((now - 20)).0
+is "switched on since, and switching it off has failed: again" "$rc $asked" "0 $told"
+{ event off failed 5; event reboot success 10; event off success 3000; } >"$tmp/history"
+fence action=off nodename=nas1 since=$((now - 20)).0
+is "fenced since, and earlier: not again" "$rc $asked" "0 "
+event off success -1000 >"$tmp/history"
 fence action=off nodename=nas1 since=$((now - 20)).0
 is "fenced in the future: again" "$rc $asked" "0 $told"
 : >"$tmp/history"
@@ -198,7 +215,7 @@ is "status without a device" $rc 1
 echo fence-nas1 >"$tmp/devices"
 fence action=status nodename=nas1
 is "status in peace" "$rc $(cat "$tmp/out")" "0 Status: ON"
-echo $((now - 10)) >"$tmp/history"
+event off success 10 >"$tmp/history"
 fence action=status nodename=nas1 since=$((now - 20)).0
 is "status after it was fenced" "$rc $(cat "$tmp/out")" "2 Status: OFF"
 fence action=off "nodename=nas1; reboot"

@@ -18,7 +18,10 @@ agrees() {
 		sed -n '/resource_agent="ocf:nasd:nasd".*role="Promoted"/,/<\/resource>/s/.*<node name="\([^"]*\)".*/\1/p' "$t_tmp/mon" |
 		grep -qx "$(active)"
 }
-both_agree() { agrees && [ "$(grep -c 'resource_agent="ocf:nasd:nasd".*failed="false"' "$t_tmp/mon")" = 2 ] && is_ready; }
+both_agree() {
+	agrees && [ "$(grep -cE 'resource_agent="ocf:nasd:nasd" role="(Promoted|Unpromoted)".*failed="false"' "$t_tmp/mon")" = 2 ] &&
+		[ "$(grep -cE '<node name=.* online="true".* pending="false"' "$t_tmp/mon")" = 2 ] && is_ready
+}
 serves() { snap; [ "$(st "$1" '.groups[0].state')" = active ]; }
 
 writes() { # WHAT
@@ -224,21 +227,27 @@ ganesha_killed() { on "$1" pkill -KILL -x ganesha.nfsd; }
 pacemaker_crash() { untouched "pacemakerd dies" kill_of pacemakerd; }
 
 # For Pacemaker a node whose controller dies has failed: it is fenced, and stays off; or its
-# controller is back before that, what runs there is looked for, and the group may be moved.
+# controller is back before that, what runs there is looked for, and the group stays.
 # (pkill knows fifteen letters of a name.)
-noticed() { tail -qn "+$(($1 + 1))" "$LAB_STATE/node/$heir/varlog/pacemaker.log" | grep -qE 'wants to fence|Initiating promote'; }
+log_since() { tail -qn "+$(($2 + 1))" "$LAB_STATE/node/$1/varlog/pacemaker.log"; } # NODE LINES-BEFORE
+idle_again() { # HEIR'S-LINES VICTIM'S-LINES: who is the DC then has nothing left to do
+	log_since "$heir" "$1" | awk '/is no longer a peer/ { n = 1 } n && /-> S_IDLE/ { f = 1 } END { exit !f }' ||
+		log_since "$victim" "$2" | grep -q -e '-> S_IDLE'
+}
 controller_dies() {
-	local lines
+	local lines became
 	await "$HANG" "the controller dies: ready" both_agree || return
 	is "no node was fenced before that was not off" "$(fences_of_living)" 0
 	round_begin || return
-	lines=$(wc -l <"$LAB_STATE/node/$heir/varlog/pacemaker.log")
+	lines="$(wc -l <"$LAB_STATE/node/$heir/varlog/pacemaker.log") $(wc -l <"$LAB_STATE/node/$victim/varlog/pacemaker.log")"
 	kill_of pacemaker-contr "$victim"
-	await "$HANG" "the controller dies: $heir's Pacemaker acts" noticed "$lines"
+	await "$HANG" "the controller dies: Pacemaker has acted" eval "idle_again $lines"
 	await "$HANG" "the controller dies: both nodes are up" whole
 	writes "the controller dies"
 	await "$HANG" "the controller dies: Pacemaker has both again" both_agree
-	note "the controller dies: $victim $(what_became "$victim"), $(active) serves"
+	became=$(what_became "$victim")
+	note "the controller dies: $victim $became, $(active) serves"
+	[ "$became" != "left alone" ] || is "the controller dies, and nobody is fenced: the group stays" "$(active) $(epoch)" "$victim $epoch_before"
 	failures_since=$(wall_us)
 }
 resource_failure() {
