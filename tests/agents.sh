@@ -8,16 +8,8 @@ here=$(dirname "$(readlink -f "$0")")
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
 mkdir "$tmp/bin" "$tmp/rsc"
-passed=0 failed=0
-
-is() { # WHAT SEEN WANTED
-	if [ "$2" = "$3" ]; then
-		passed=$((passed + 1))
-	else
-		failed=$((failed + 1))
-		printf 'FAIL  %s\n      seen: %s, wanted: %s\n' "$1" "$2" "$3"
-	fi
-}
+# shellcheck source=tests/tally.sh
+. "$here/tally.sh"
 
 # ---- nasd-hypervisor-check
 
@@ -281,5 +273,4 @@ is "keepalived has ended: no more is asked for" "$(grep -c takeover "$tmp/asked"
 sh "$tmp/notify" vmstore nas1 nas2 INSTANCE vmstore MASTER 110 2>"$tmp/said"
 is "keepalived: a line of notify" "$? $(grep -c 'vrrp_notify_fifo_script.*is not a FIFO' "$tmp/said")" "2 1"
 
-echo "agents: $passed held, $failed did not"
-[ "$failed" = 0 ]
+tally agents

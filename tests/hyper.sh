@@ -10,21 +10,12 @@ cd "$(dirname "$(readlink -f "$0")")/.." || exit 2
 [ -n "${HYPER_DIR:-}" ] || HYPER_DIR=$(mktemp -d) exec unshare -m "$0"
 mkdir -p /var/lib/nasd && mount -t tmpfs none /var/lib/nasd || exit 2
 export HYPER_DIR
-passed=0 failed=0
+. tests/tally.sh
 tests/tools/hyper/nasd.pl "$HYPER_DIR/control.sock" "$HYPER_DIR/status.sock" &
 nasd=$!
 trap 'kill $nasd; rm -rf "$HYPER_DIR"' EXIT
 ${CC:-gcc} -shared -fPIC -o "$HYPER_DIR/shim.so" tests/tools/hyper/shim.c || exit 2
 until [ -S "$HYPER_DIR/status.sock" ]; do sleep 0.05; done
-
-is() { # WHAT SEEN WANTED
-	if [ "$2" = "$3" ]; then
-		passed=$((passed + 1))
-	else
-		failed=$((failed + 1))
-		printf 'FAIL  %s\n      seen: %s, wanted: %s\n' "$1" "$2" "$3"
-	fi
-}
 
 guest() { # HOST NAME MIB [ERROR-POLICY [MORE]]: its UUID is made of its name
 	local u
@@ -108,5 +99,4 @@ echo nonsense >/var/lib/nasd/evacuated/vnode2.json
 evacuate vnode2 --back
 is "a record that is none" "$rc $(jq -r .error.where "$HYPER_DIR/out")" "1 /var/lib/nasd/evacuated/vnode2.json"
 
-echo "hyper: $passed held, $failed did not"
-[ $failed = 0 ]
+tally hyper
