@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <libvirt/virterror.h>
-
 #include "ask.h"
 #include "evacuation.h"
 #include "printable.h"
@@ -38,14 +36,6 @@ static bool wanted(const struct evacuation *ev, const struct guest *g)
 	return g->group && (!ev->o->cli.group || !strcmp(g->group->name, ev->o->cli.group));
 }
 
-/* Of the call of libvirt that has just failed: the domain is gone, and nothing else is wrong. */
-static bool domain_gone(void)
-{
-	virErrorPtr e = virGetLastError();
-
-	return e && e->code == VIR_ERR_NO_DOMAIN;
-}
-
 /* All that run on the hypervisor and have a disk here. One that cannot be asked for is not
  * taken for one without. */
 static int collect_from(struct evacuation *ev, struct host *h, struct err *err)
@@ -59,7 +49,7 @@ static int collect_from(struct evacuation *ev, struct host *h, struct err *err)
 		struct evacuee *e = NULL;
 		int active = guest_read(&g, doms[i], h, ev->c, &why) == 0 ? virDomainIsActive(doms[i]) : -1;
 
-		if (active < 0 && !domain_gone())
+		if (active < 0 && !host_no_domain())
 			ret = host_error(err, h->conf->name, "a guest cannot be asked for");
 		if (active == 1 && wanted(ev, &g))
 			e = add(ev);
@@ -86,10 +76,9 @@ static struct host *seek(struct evacuation *ev, const char *uuid, virDomainPtr *
 
 		*dom = h->conn ? virDomainLookupByUUIDString(h->conn, uuid) : NULL;
 		active = *dom ? virDomainIsActive(*dom) : h->conn ? -1 : 0;
-
 		if (active == 1)
 			return h;
-		h->lost = h->lost || (active < 0 && !domain_gone());
+		h->lost = h->lost || (active < 0 && !host_no_domain());
 		if (*dom)
 			virDomainFree(*dom);
 	}

@@ -48,6 +48,13 @@ int host_error(struct err *err, const char *where, const char *what)
 	return -EIO;
 }
 
+bool host_no_domain(void)
+{
+	virErrorPtr e = virGetLastError();
+
+	return e && e->code == VIR_ERR_NO_DOMAIN;
+}
+
 int host_open(struct host *h, const struct conf_hypervisor *conf)
 {
 	memset(h, 0, sizeof(*h));

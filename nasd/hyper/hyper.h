@@ -76,6 +76,9 @@ void host_close(struct host *h);
 /* libvirt's last error of this thread as ours. Returns -EIO. */
 int host_error(struct err *err, const char *where, const char *what);
 
+/* Of the call of libvirt that has just failed: there is no such domain, and nothing else is wrong. */
+bool host_no_domain(void);
+
 /* What could be had there without swapping, KiB. */
 unsigned long long host_free_kib(virConnectPtr conn);
 

@@ -9,8 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <libvirt/virterror.h>
-
 #include "ask.h"
 #include "clocks.h"
 #include "printable.h"
@@ -256,11 +254,10 @@ static const char *where_storage(const struct run *r, enum cli_exit nas, bool le
 static int state_by(virConnectPtr conn, const char *name)
 {
 	virDomainPtr d = virDomainLookupByName(conn, name);
-	virErrorPtr e = d ? NULL : virGetLastError();
 	int state = VIR_DOMAIN_NOSTATE;
 
 	if (!d)
-		return e && e->code == VIR_ERR_NO_DOMAIN ? state : -EIO;
+		return host_no_domain() ? state : -EIO;
 	if (virDomainGetState(d, &state, NULL, 0) < 0)
 		state = -EIO;
 	virDomainFree(d);
