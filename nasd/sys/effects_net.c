@@ -102,30 +102,34 @@ static int recall(struct effects *fx, size_t *present, size_t *connections, stru
 	return ret;
 }
 
-static void add_flow(struct net_flow *flows, size_t *n, const struct net_flow *f)
+/* Sorted, and each once: what is left of n. */
+static size_t each_once(struct net_flow *flows, size_t n)
 {
-	for (size_t i = 0; i < *n; i++)
-		if (flow_equal(&flows[i], f))
-			return;
-	flows[(*n)++] = *f;
+	size_t kept = 0;
+
+	qsort(flows, n, sizeof(*flows), flow_compare);
+	for (size_t i = 0; i < n; i++)
+		if (!kept || flow_compare(&flows[kept - 1], &flows[i]))
+			flows[kept++] = flows[i];
+	return kept;
 }
 
 /* Whom we know: the handed-in connections, or those that we cut off ourselves.
  * The caller frees it; NULL when memory is out. */
 static struct net_flow *known_flows(struct effects *fx, size_t *n)
 {
-	struct net_flow *flows, f;
+	struct net_flow *flows;
+	size_t k = 0;
 
-	*n = 0;
 	pthread_mutex_lock(&fx->data_lock);
 	flows = calloc(fx->cut.n + fx->clients.n + 1, sizeof(*flows));
 	for (size_t i = 0; flows && fx->have_clients && i < fx->clients.n; i++)
-		if (fx->clients.entries[i]->kind == CLIENT_CONNECTION &&
-		    flow_parse(fx->clients.entries[i]->text, &f))
-			add_flow(flows, n, &f);
+		k += fx->clients.entries[i]->kind == CLIENT_CONNECTION &&
+		     flow_parse(fx->clients.entries[i]->text, &flows[k]);
 	for (size_t i = 0; flows && !fx->have_clients && i < fx->cut.n; i++)
-		add_flow(flows, n, &fx->cut.at[i]);
+		flows[k++] = fx->cut.at[i];
 	pthread_mutex_unlock(&fx->data_lock);
+	*n = flows ? each_once(flows, k) : 0;
 	return flows;
 }
 

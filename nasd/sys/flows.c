@@ -45,12 +45,18 @@ char *flow_format(const struct net_flow *flow, char *buf, size_t size)
 	return buf;
 }
 
-bool flow_equal(const struct net_flow *a, const struct net_flow *b)
+int flow_compare(const void *one, const void *other)
 {
-	return a->family == b->family && a->local_port == b->local_port &&
-	       a->remote_port == b->remote_port &&
-	       memcmp(a->local, b->local, ip_len(a->family)) == 0 &&
-	       memcmp(a->remote, b->remote, ip_len(a->family)) == 0;
+	const struct net_flow *a = one, *b = other;
+	int by = a->family - b->family;
+
+	if (!by)
+		by = memcmp(a->remote, b->remote, ip_len(a->family));
+	if (!by)
+		by = memcmp(a->local, b->local, ip_len(a->family));
+	if (!by)
+		by = a->remote_port - b->remote_port;
+	return by ? by : a->local_port - b->local_port;
 }
 
 int flows_save(const char *path, const struct net_flow *flows, size_t n, struct err *e)

@@ -18,7 +18,8 @@ bool flow_parse(const char *text, struct net_flow *out);
 /* Pure. Returns buf, always terminated; 120 bytes are enough. */
 char *flow_format(const struct net_flow *flow, char *buf, size_t size);
 
-bool flow_equal(const struct net_flow *a, const struct net_flow *b);
+/* An order, for qsort(): less than 0, 0 when they are equal, or more. */
+int flow_compare(const void *a, const void *b);
 
 /*
  * One flow per line; survives nasd, not the node (no fsync). A missing file is
