@@ -19,22 +19,6 @@ enum { ARGS_MAX = 24, SAID_MAX = 1 << 22, LOOK_MS = 500 }; /* a signal may come 
 
 extern char **environ;
 
-static volatile sig_atomic_t interrupted;
-
-static void on_signal(int sig)
-{
-	interrupted = sig;
-}
-
-static void catch_signals(void)
-{
-	static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
-	struct sigaction sa = { .sa_handler = on_signal }; /* without SA_RESTART: poll is to end */
-
-	for (size_t i = 0; i < sizeof(signals) / sizeof(*signals); i++)
-		sigaction(signals[i], &sa, NULL);
-}
-
 static void fail_to_begin(struct evacuee *e, int errnum)
 {
 	e->code = CLI_FAILED;
@@ -175,7 +159,7 @@ static size_t running(const struct evacuation *ev)
 static void begin_some(struct evacuation *ev, size_t *next, void (*began)(struct evacuation *, struct evacuee *),
 		       void (*ended)(struct evacuation *, struct evacuee *))
 {
-	for (; *next < ev->n && running(ev) < ev->o->jobs && !interrupted; ++*next) {
+	for (; *next < ev->n && running(ev) < ev->o->jobs && !hyper_interrupted(); ++*next) {
 		struct evacuee *e = &ev->list[*next];
 
 		if (!e->to || json_array_size(e->findings))
@@ -204,13 +188,13 @@ void evacuate_run(struct evacuation *ev, void (*began)(struct evacuation *, stru
 
 	if (!fds)
 		return;
-	catch_signals();
+	hyper_catch_signals();
 	for (begin_some(ev, &next, began, ended); running(ev); begin_some(ev, &next, began, ended)) {
 		for (size_t i = 0; i < ev->n; i++)
 			fds[i] = (struct pollfd){ .fd = ev->list[i].pid > 0 ? ev->list[i].out : -1, .events = POLLIN };
 		if (poll(fds, ev->n, LOOK_MS) < 0 && errno != EINTR)
 			break;
-		if (interrupted && !called_off) {
+		if (hyper_interrupted() && !called_off) {
 			called_off = true;
 			call_off(ev);
 			continue;

@@ -6,6 +6,7 @@
  * libvirt, and a NAS node without libvirt loses these commands only.
  *
  *   main.c       options
+ *   interrupt.c  signals
  *   host.c       connections to hypervisors
  *   guest.c      the guests whose disks lie on an export
  *   preflight.c  may this guest move there?
@@ -57,6 +58,10 @@ struct hyper_options {
 	unsigned jobs;           /* evacuate: so many at a time */
 	bool skip, back;
 };
+
+/* ---- interrupt.c: SIGINT, SIGTERM and SIGHUP are noted from then on, and end a poll */
+void hyper_catch_signals(void);
+bool hyper_interrupted(void);
 
 /* ---- host.c */
 struct host {

@@ -35,23 +35,6 @@ struct run {
 	bool at_known;
 };
 
-static volatile sig_atomic_t interrupted;
-
-static void on_signal(int sig)
-{
-	interrupted = sig;
-}
-
-static void catch_signals(void)
-{
-	static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
-	struct sigaction sa = { .sa_handler = on_signal };
-
-	for (size_t i = 0; i < sizeof(signals) / sizeof(*signals); i++)
-		sigaction(signals[i], &sa, NULL);
-	signal(SIGPIPE, SIG_IGN);
-}
-
 /* ---- in libvirt's threads */
 
 /* The source's QEMU has stopped the guest for the last of its memory, or was told to.
@@ -192,7 +175,7 @@ static void look(struct run *r, int64_t *said)
 
 	if (virConnectIsAlive(r->m->to.conn) == 0) /* QEMU would go on trying for minutes, and the guest stand */
 		cancel(r, "the target's libvirtd does not answer any more");
-	else if (interrupted && may_cancel(r))
+	else if (hyper_interrupted() && may_cancel(r))
 		cancel(r, "it was interrupted");
 	else if (r->nas && nas_look(r->nas) == NAS_ENDED && may_cancel(r))
 		cancel(r, "nasd has called the storage's move off");
@@ -439,7 +422,8 @@ static enum cli_exit run_move(const struct move *m)
 		json_decref(r.seen);
 		return complain(&m->o->cli, CLI_FAILED, &err);
 	}
-	catch_signals();
+	hyper_catch_signals();
+	signal(SIGPIPE, SIG_IGN);
 	if (m->o->downtime_ms && !limit_downtime(&r, m->o->downtime_ms, &r.downtime_was)) {
 		host_error(&err, m->g.name, "its longest downtime cannot be set");
 		err_remedy(&err, "leave --downtime away");
@@ -447,7 +431,7 @@ static enum cli_exit run_move(const struct move *m)
 	}
 	if (code == CLI_DONE && m->o->with_nas)
 		code = hold_storage(&r);
-	if (code == CLI_DONE && interrupted) {
+	if (code == CLI_DONE && hyper_interrupted()) {
 		fprintf(stderr, "nasctl: %s: it was interrupted; nothing has moved\n", m->g.name);
 		code = CLI_ROLLED_BACK;
 	}
