@@ -29,11 +29,20 @@ guest() { # HOST NAME MIB [ERROR-POLICY [MORE]]: its UUID is made of its name
 	END
 }
 
-evacuate() { # ARGUMENT...: exit status in $rc, JSON in out
-	LD_PRELOAD=$HYPER_DIR/shim.so build/bin/nasctl evacuate --json --config tests/lab/etc/nasd.conf \
-		--socket "$HYPER_DIR/control.sock" "$@" >"$HYPER_DIR/out" 2>"$HYPER_DIR/err"
+nasctl() { # ARGUMENT...: exit status in $rc, JSON in out
+	LD_PRELOAD=$HYPER_DIR/shim.so build/bin/nasctl "$1" --json --config tests/lab/etc/nasd.conf \
+		--socket "$HYPER_DIR/control.sock" "${@:2}" >"$HYPER_DIR/out" 2>"$HYPER_DIR/err"
 	rc=$?
 }
+evacuate() { nasctl evacuate "$@"; }
+
+# The move is asked for over a connection that breaks; both halves.
+broken() { # [OPTION...]
+	rm -f "$HYPER_DIR/storage" "$HYPER_DIR/broke"
+	touch "$HYPER_DIR/job"
+	HYPER_BREAK=1 nasctl migrate a --to vnode3 --with-nas nas1 "$@"
+}
+became() { echo "$rc $(jq -r '"\(.result) \(.runs_on // "?")"' "$HYPER_DIR/out"), storage $(cat "$HYPER_DIR/storage")"; }
 
 guests() { jq -r '[.guests[] | "\(.name):\(.to // "-"):\(.result)"] | sort | join(" ")' "$HYPER_DIR/out"; }
 checks() { jq -r '[.guests[].findings[].check] | sort | join(" ")' "$HYPER_DIR/out"; }
@@ -98,5 +107,29 @@ exec 8>&-
 echo nonsense >/var/lib/nasd/evacuated/vnode2.json
 evacuate vnode2 --back
 is "a record that is none" "$rc $(jq -r .error.where "$HYPER_DIR/out")" "1 /var/lib/nasd/evacuated/vnode2.json"
+
+rm /var/lib/nasd/evacuated/vnode2.json
+(until [ -e "$HYPER_DIR/broke" ]; do sleep 0.05; done; sleep 0.5; mv "$HYPER_DIR/at/vnode2/a.dom" "$HYPER_DIR/at/vnode3/"; rm "$HYPER_DIR/job") &
+broken
+is "the connection breaks, libvirt moves it all the same" "$(became)" "0 done vnode3, storage went"
+mv "$HYPER_DIR/at/vnode3/a.dom" "$HYPER_DIR/at/vnode2/"
+(until [ -e "$HYPER_DIR/broke" ]; do sleep 0.05; done; sleep 0.5; rm "$HYPER_DIR/job") &
+broken
+is "the connection breaks, libvirt's move fails later" "$(became)" "4 rolled-back vnode2, storage left"
+broken --timeout 1
+is "the connection breaks, the move lasts too long" "$(became) $(jq -r .cancelled "$HYPER_DIR/out")" \
+	"4 rolled-back vnode2, storage left the guest did not get over in time"
+touch "$HYPER_DIR/cut"
+broken
+is "the connection breaks, and nobody answers any more" "$(became)" "6 unknown ?, storage left"
+rm "$HYPER_DIR/cut" "$HYPER_DIR/job"
+
+rm -f "$HYPER_DIR/storage"
+touch "$HYPER_DIR/hang"
+(nasctl migrate a --to vnode3 --with-nas nas1; echo $rc >"$HYPER_DIR/rc") &
+until grep -qs asked "$HYPER_DIR/storage" || ! kill -0 $! 2>/dev/null; do sleep 0.05; done
+pkill -TERM -P $!
+wait $!
+is "nasd hangs before the move is held, and it is interrupted" "$(cat "$HYPER_DIR/rc") $(at vnode2) $(cat "$HYPER_DIR/storage")" "4 a b other left"
 
 tally hyper

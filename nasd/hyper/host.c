@@ -9,6 +9,7 @@
 #include <libvirt/virterror.h>
 
 #include "clocks.h"
+#include "cond.h"
 
 enum { KEEPALIVE_S = 5, KEEPALIVE_COUNT = 6 };
 
@@ -110,17 +111,13 @@ static void *open_it(void *arg)
 static struct opening *opening_begin(const struct conf_hypervisor *conf)
 {
 	struct opening *o = calloc(1, sizeof(*o));
-	pthread_condattr_t attr;
 	pthread_t thread;
 
 	if (!o)
 		return NULL;
 	o->conf = *conf;
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_mutex_init(&o->lock, NULL);
-	pthread_cond_init(&o->changed, &attr);
-	pthread_condattr_destroy(&attr);
+	cond_init_monotonic(&o->changed);
 	if (pthread_create(&thread, NULL, open_it, o) == 0) {
 		pthread_detach(thread);
 		return o;

@@ -144,14 +144,15 @@ enum nas_state { NAS_BEGUN, NAS_HELD, NAS_GONE_ON, NAS_ENDED };
 /* The storage's half begins; it is held for hold_s at most. NULL: no memory, no thread. */
 struct nas *nas_begin(const struct hyper_options *o, const char *group, unsigned hold_s);
 enum nas_state nas_look(struct nas *n);
-/* Until it is held or has ended. */
-enum nas_state nas_wait_held(struct nas *n);
+/* Until it is held or has ended. NAS_BEGUN: a signal has come before that, or us is over. */
+enum nas_state nas_wait_held(struct nas *n, int64_t us);
 /* The freeze may begin. From any thread; once. False: it could not be told so. */
 bool nas_go(struct nas *n);
 /* Hangs up: what is held is called off. */
 void nas_leave(struct nas *n);
-/* Waits for the end. *result (NULL allowed): the history entry or the error, owned by n. */
-enum cli_exit nas_end(struct nas *n, const json_t **result);
+/* Waits for the end, us at most (then it hangs up, and CLI_UNKNOWN). *result (NULL allowed): the
+ * history entry or the error, owned by n. */
+enum cli_exit nas_end(struct nas *n, int64_t us, const json_t **result);
 void nas_free(struct nas *n);
 
 /* ---- migrate.c */

@@ -13,8 +13,12 @@
 
 #include "ask.h"
 #include "cleanup.h"
+#include "clocks.h"
+#include "cond.h"
 #include "conn.h"
 #include "printable.h"
+
+enum { LOOK_US = 250000 };
 
 struct nas {
 	const struct hyper_options *o;
@@ -105,7 +109,7 @@ struct nas *nas_begin(const struct hyper_options *o, const char *group, unsigned
 	snprintf(n->req.node, sizeof(n->req.node), "%s", o->with_nas);
 	n->hold.fd = n->go.fd = -1;
 	pthread_mutex_init(&n->lock, NULL);
-	pthread_cond_init(&n->changed, NULL);
+	cond_init_monotonic(&n->changed);
 	if (conn_open(&n->hold, o->cli.socket, false, &n->err) < 0 || conn_open(&n->go, o->cli.socket, false, &n->err) < 0) {
 		n->state = NAS_ENDED;
 		return n;
@@ -128,16 +132,36 @@ enum nas_state nas_look(struct nas *n)
 	return s;
 }
 
-enum nas_state nas_wait_held(struct nas *n)
+/* Until it is one that ends the wait, the time is over or, with interruptible, a signal has come. */
+static enum nas_state wait_while(struct nas *n, bool (*on)(enum nas_state), int64_t us, bool interruptible)
 {
+	int64_t until = monotonic_us() + us;
 	enum nas_state s;
 
 	pthread_mutex_lock(&n->lock);
-	while (n->state == NAS_BEGUN)
-		pthread_cond_wait(&n->changed, &n->lock);
+	while (on(n->state) && monotonic_us() < until && !(interruptible && hyper_interrupted())) {
+		struct timespec soon = timespec_of_us(monotonic_us() + LOOK_US); /* a signal wakes nobody */
+
+		pthread_cond_timedwait(&n->changed, &n->lock, &soon);
+	}
 	s = n->state;
 	pthread_mutex_unlock(&n->lock);
 	return s;
+}
+
+static bool is_begun(enum nas_state s)
+{
+	return s == NAS_BEGUN;
+}
+
+static bool has_not_ended(enum nas_state s)
+{
+	return s != NAS_ENDED;
+}
+
+enum nas_state nas_wait_held(struct nas *n, int64_t us)
+{
+	return wait_while(n, is_begun, us, true);
 }
 
 bool nas_go(struct nas *n)
@@ -166,14 +190,22 @@ void nas_leave(struct nas *n)
 		shutdown(n->hold.fd, SHUT_RDWR);
 }
 
-enum cli_exit nas_end(struct nas *n, const json_t **result)
+enum cli_exit nas_end(struct nas *n, int64_t us, const json_t **result)
 {
+	bool late = false;
 	const char *cls;
 	json_t *what;
 
+	if (wait_while(n, has_not_ended, us, false) != NAS_ENDED)
+		late = true;
+	nas_leave(n);
 	if (n->thread)
 		pthread_join(n->thread, NULL);
 	n->thread = 0;
+	if (!n->result && late) {
+		err_set(&n->err, ERR_TIMEOUT, ETIMEDOUT, n->hold.path, "nasd does not say in time how the move ended");
+		err_remedy(&n->err, "the outcome is not known: look at 'nasctl status' and 'nasctl history'");
+	}
 	if (!n->result)
 		n->result = json_pack("{s:s, s:o}", "result", "error", "error", ctl_error_json(&n->err));
 	what = json_object_get(n->result, !strcmp(js_text(n->result, "result"), "ok") ? "data" : "error");

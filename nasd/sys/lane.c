@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "clocks.h"
+#include "cond.h"
 
 enum { THREAD_NAME_SIZE = 16 };
 
@@ -200,15 +201,10 @@ static int on_finished(sd_event_source *source, int fd, uint32_t revents, void *
 
 static void init_sync(struct lane *l)
 {
-	pthread_condattr_t attr;
-
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_mutex_init(&l->mutex, NULL);
 	pthread_cond_init(&l->wake, NULL);
-	pthread_cond_init(&l->left, &attr);
-	pthread_cond_init(&l->some, &attr);
-	pthread_condattr_destroy(&attr);
+	cond_init_monotonic(&l->left);
+	cond_init_monotonic(&l->some);
 }
 
 static int start_thread(struct lane *l)

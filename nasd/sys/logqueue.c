@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "clocks.h"
+#include "cond.h"
 
 enum { MESSAGE_SIZE = 1024, WORD_SIZE = 64 };
 
@@ -74,17 +75,13 @@ static void *run(void *data)
 
 static int start(struct logqueue *q)
 {
-	pthread_condattr_t attr;
 	sigset_t all, before;
 	pthread_t thread;
 	int ret;
 
 	pthread_mutex_init(&q->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&q->filled, &attr);
-	pthread_cond_init(&q->drained, &attr);
-	pthread_condattr_destroy(&attr);
+	cond_init_monotonic(&q->filled);
+	cond_init_monotonic(&q->drained);
 	sigfillset(&all); /* signals are the event loop's */
 	pthread_sigmask(SIG_SETMASK, &all, &before);
 	ret = pthread_create(&thread, NULL, run, q);

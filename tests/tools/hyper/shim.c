@@ -3,17 +3,23 @@
  * For tests/hyper.sh, by LD_PRELOAD: libvirt's test driver in the place of hypervisors.
  * Each connection sees the domains in $HYPER_DIR/at/HOST; a move puts one's file into
  * another host's folder. What the driver does not know of nodes and disks is made up.
+ * With HYPER_BREAK the connection breaks by which a move is asked for (a file broke says
+ * so), and it ends when the file job is taken away. A file cut: no hypervisor answers then.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include <libvirt/libvirt.h>
+#include <libvirt/virterror.h>
 
 enum { HOST_LEN = 6, MIB = 1 << 20 };
+
+static bool broken;
 
 /* The host of "qemu+tcp://vnode2/system". */
 static const char *host_of(const char *uri)
@@ -23,31 +29,123 @@ static const char *host_of(const char *uri)
 	return at ? at + 3 : uri;
 }
 
-static int shell(const char *fmt, const char *one, const char *two)
+static void *next(const char *name)
 {
-	char text[1024];
-
-	unsetenv("LD_PRELOAD");
-	snprintf(text, sizeof(text), fmt, one, two, getpid());
-	return system(text);
+	return dlsym(RTLD_NEXT, name);
 }
 
-virConnectPtr virConnectOpen(const char *uri)
+static int shell(const char *fmt, const char *one, const char *two)
 {
-	virConnectPtr (*real)(const char *) = (virConnectPtr(*)(const char *))dlsym(RTLD_NEXT, "virConnectOpen");
-	char *preload = getenv("LD_PRELOAD") ? strdup(getenv("LD_PRELOAD")) : NULL;
-	const char *dir = getenv("HYPER_DIR");
-	char name[512];
-	virConnectPtr c;
+	char text[1024], *preload = getenv("LD_PRELOAD") ? strdup(getenv("LD_PRELOAD")) : NULL;
+	int r;
 
-	shell("cd '%s'; { echo '<node>'; cat at/%.6s/*.dom 2>/dev/null; echo '</node>'; } >node.%d", dir, host_of(uri));
+	unsetenv("LD_PRELOAD");
+	snprintf(text, sizeof(text), fmt, one, two);
+	r = system(text);
 	if (preload)
 		setenv("LD_PRELOAD", preload, 1);
 	free(preload);
-	snprintf(name, sizeof(name), "test://%s/node.%d", dir, getpid());
-	c = real(name);
-	unlink(name + strlen("test://"));
+	return r;
+}
+
+static void in_dir(char out[512], const char *name)
+{
+	snprintf(out, 512, "%s/%s", getenv("HYPER_DIR"), name);
+}
+
+static bool there_is(const char *name)
+{
+	char path[512];
+
+	in_dir(path, name);
+	return access(path, F_OK) == 0;
+}
+
+/* Its file is node.HOST.PID.N, N being whether it was opened after the break. */
+virConnectPtr virConnectOpen(const char *uri)
+{
+	virConnectPtr (*real)(const char *) = (virConnectPtr(*)(const char *))next("virConnectOpen");
+	char file[64], path[512], url[600];
+	virConnectPtr c;
+
+	if (broken && there_is("cut"))
+		return NULL;
+	snprintf(file, sizeof(file), "node.%.6s.%d.%d", host_of(uri), getpid(), broken);
+	in_dir(path, file);
+	shell("cd \"$HYPER_DIR\"; { echo '<node>'; cat at/%.6s/*.dom 2>/dev/null; echo '</node>'; } >'%s'", host_of(uri), path);
+	snprintf(url, sizeof(url), "test://%s", path);
+	c = real(url);
+	unlink(path);
 	return c;
+}
+
+static const char *file_of(virConnectPtr c)
+{
+	static char uri[600];
+	char *text = virConnectGetURI(c);
+
+	snprintf(uri, sizeof(uri), "%s", text ? text : "/node.?.0.0");
+	free(text);
+	return strrchr(uri, '/') + 1;
+}
+
+/* Those to the source that broke, or all. */
+static bool is_dead(virConnectPtr c)
+{
+	const char *file = file_of(c);
+
+	return broken && (there_is("cut") || (!strncmp(file, "node.vnode2.", 12) && file[strlen(file) - 1] == '0'));
+}
+
+static int say_nothing(void)
+{
+	virResetLastError();
+	return -1;
+}
+
+int virConnectIsAlive(virConnectPtr c)
+{
+	return !is_dead(c);
+}
+
+/* A connection of the test driver does not see what has moved since. */
+virDomainPtr virDomainLookupByName(virConnectPtr c, const char *name)
+{
+	virDomainPtr (*real)(virConnectPtr, const char *) = (virDomainPtr(*)(virConnectPtr, const char *))next("virDomainLookupByName");
+	char file[200], uri[32];
+	virDomainPtr d;
+
+	if (!broken)
+		return real(c, name);
+	if (is_dead(c))
+		return say_nothing(), NULL;
+	snprintf(uri, sizeof(uri), "x://%.6s", file_of(c) + strlen("node."));
+	snprintf(file, sizeof(file), "at/%s/%.100s.dom", host_of(uri), name);
+	d = there_is(file) ? real(c, name) : real(c, "nobody of that name");
+	return d || !there_is(file) ? d : real(virConnectOpen(uri), name);
+}
+
+int virDomainGetState(virDomainPtr d, int *state, int *reason, unsigned flags)
+{
+	(void)flags;
+	*state = VIR_DOMAIN_RUNNING;
+	if (reason)
+		*reason = 0;
+	return is_dead(virDomainGetConnect(d)) ? say_nothing() : 0;
+}
+
+int virDomainGetJobInfo(virDomainPtr d, virDomainJobInfoPtr info)
+{
+	info->type = there_is("job") ? VIR_DOMAIN_JOB_UNBOUNDED : VIR_DOMAIN_JOB_NONE;
+	return is_dead(virDomainGetConnect(d)) ? say_nothing() : 0;
+}
+
+int virDomainAbortJob(virDomainPtr d)
+{
+	char path[512];
+
+	in_dir(path, "job");
+	return is_dead(virDomainGetConnect(d)) ? say_nothing() : unlink(path);
 }
 
 int virDomainMigrateToURI3(virDomainPtr d, const char *uri, virTypedParameterPtr p, unsigned n, unsigned flags)
@@ -58,6 +156,11 @@ int virDomainMigrateToURI3(virDomainPtr d, const char *uri, virTypedParameterPtr
 	snprintf(to, sizeof(to), "%.*s", HOST_LEN, host_of(uri));
 	if (getenv("HYPER_SLOW"))
 		sleep(2);
+	broken = getenv("HYPER_BREAK") != NULL;
+	if (broken) {
+		shell("touch '%s/%s'", getenv("HYPER_DIR"), "broke");
+		return say_nothing();
+	}
 	return shell("cd \"$HYPER_DIR/at\" && mv */%s.dom %s/", virDomainGetName(d), to) ? -1 : 0;
 }
 
