@@ -170,14 +170,21 @@ cancels() {
 	done
 }
 
+limit_is() { [ "$(on "$1" virsh -q migrate-getmaxdowntime g)" = "$2" ]; } # HYPERVISOR MS
+
 # Each option does what it says, in a move that is done.
 options() {
-	local v
+	local v limit
 	both_go "$(other_vnode "$(where)")" --bandwidth 8 --json
 	check "--bandwidth: memory went at most at 8 MiB/s" jq -e '[.progress[] | select(.memory_sent > 0)] |
 		length < 2 or ((last.memory_sent - first.memory_sent) / (last.at_us - first.at_us)) < 8.8' "$t_tmp/last"
 	both_go "$(other_vnode "$(where)")" --auto-converge
-	both_go "$(other_vnode "$(where)")" --downtime 2000
+	v=$(where)
+	wait_until 120 limit_is "$v" 2000 &
+	limit=$!
+	both_go "$(other_vnode "$v")" --downtime 2000
+	wait "$limit"
+	is "--downtime is what QEMU may plan with" $? 0
 	v=$(where)
 	is "--downtime is the guest's own again" "$(on "$v" virsh -q migrate-getmaxdowntime g)" 300
 	both_go "$(other_vnode "$v")" --bandwidth 1 --force-after 12 --json
