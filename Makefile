@@ -179,7 +179,7 @@ install: all
 	install -m 644 configs/bash-completion/nasctl $(DESTDIR)$(prefix)/share/bash-completion/completions/
 	install -m 644 configs/nasd.conf.example README.md $(DESTDIR)$(prefix)/share/doc/nasd/
 	install -d $(DESTDIR)$(prefix)/lib/nasd
-	install -m 755 configs/keepalived/nasd-keepalived-notify configs/hypervisor/nasd-hypervisor-check $(DESTDIR)$(prefix)/lib/nasd/
+	install -m 755 configs/keepalived/nasd-keepalived-notify configs/hypervisor/nasd-hypervisor-check configs/fence/fence_nasd_client $(DESTDIR)$(prefix)/lib/nasd/
 	install -m 644 configs/keepalived/keepalived.conf.example $(DESTDIR)$(prefix)/share/doc/nasd/
 	install -m 644 configs/drbd/r0.res $(DESTDIR)$(prefix)/share/doc/nasd/drbd-r0.res
 	install -m 644 configs/ganesha/README $(DESTDIR)$(prefix)/share/doc/nasd/ganesha.README
@@ -188,6 +188,7 @@ install: all
 	install -m 755 configs/fence/fence_nasd_pacemaker $(DESTDIR)/usr/sbin/fence_nasd_pacemaker
 	install -m 644 configs/man/*.7 $(DESTDIR)$(prefix)/share/man/man7/
 	install -m 644 configs/pacemaker/nasd.crm $(DESTDIR)$(prefix)/share/doc/nasd/pacemaker.crm
+	install -m 644 configs/pacemaker/hypervisors.crm $(DESTDIR)$(prefix)/share/doc/nasd/hypervisors.crm
 
 # ---- Debian packages, into build/deb
 .PHONY: deb

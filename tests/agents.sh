@@ -217,6 +217,59 @@ is "a time that is none" $rc 1
 fence action=metadata
 is "metadata names the action off" "$rc $(grep -c 'action name="off"' "$tmp/out")" "0 1"
 
+# ---- fence_nasd_client: nas/NODE has the exit status of nasctl there, and what it says
+
+sed "s,^PATH=,PATH=$tmp/bin:," "$here/../configs/fence/fence_nasd_client" >"$tmp/fence_nasd_client"
+mkdir "$tmp/nas"
+stub ssh <<-END
+	while [ "\${1#-}" != "\$1" ]; do shift 2; done
+	[ -e $tmp/nas/\$1 ] || { echo "ssh: connect to host \$1: No route to host"; exit 255; }
+	sed 1d $tmp/nas/\$1
+	exit \$(head -n 1 $tmp/nas/\$1)
+END
+
+free() { # LINE...: status in $rc, the nodes asked to release in $asked
+	: >"$tmp/asked"
+	printf '%s\n' "$@" | sh "$tmp/fence_nasd_client" >"$tmp/out" 2>"$tmp/said"
+	rc=$?
+	asked=$(sed -n 's/.* -l root \(.*\) nasctl client release 10.0.0.22 --peer-confirmed-dead 10.0.0.22$/\1/p' "$tmp/asked" | paste -sd' ')
+}
+
+off=(action=off nodename=vnode2 port=10.0.0.22 "nas=nas1,nas2")
+echo 0 >"$tmp/nas/nas1"
+free "${off[@]}"
+is "release: the first serves" "$rc $asked" "0 nas1"
+printf '3\nerror: it is not served here\n' >"$tmp/nas/nas1"
+echo 0 >"$tmp/nas/nas2"
+free "${off[@]}"
+is "release: the second serves" "$rc $asked" "0 nas1 nas2"
+printf '3\nerror: the server knows no client at 10.0.0.22\n' >"$tmp/nas/nas2"
+free "${off[@]}"
+is "release: nobody is known there, nothing is to be freed" "$rc $asked" "0 nas1 nas2"
+printf '3\nerror: 10.0.0.22 was heard 1 s ago\n' >"$tmp/nas/nas2"
+free "${off[@]}"
+is "release: it is refused" "$rc $asked" "1 nas1 nas2"
+is "... and why, of each" "$(grep -c 'nas1: error: it is not served here.*nas2: error: 10.0.0.22 was heard' "$tmp/said")" 1
+rm "$tmp/nas/nas2"
+free "${off[@]}"
+is "release: one refuses, and one cannot be reached" "$rc $asked" "1 nas1 nas2"
+rm "$tmp/nas/nas1"
+free action=monitor nas=nas1,nas2
+is "monitor: none answers" $rc 1
+echo 0 >"$tmp/nas/nas2"
+free action=monitor nas=nas1,nas2
+is "monitor: one answers" $rc 0
+free action=off port=vnode2 nas=nas1
+is "a name is no address" "$rc $asked" "1 "
+free action=off port=10.0.0.22
+is "without a NAS" $rc 1
+free action=off port=10.0.0.22 'nas=nas1;reboot'
+is "a NAS that is none" $rc 1
+free action=on port=10.0.0.22 nas=nas1
+is "on does nothing" "$rc $asked" "0 "
+free action=metadata
+is "its metadata names the action off" "$rc $(grep -c 'action name="off"' "$tmp/out")" "0 1"
+
 # ---- nasd-keepalived-notify
 
 mkdir "$tmp/run"

@@ -33,6 +33,7 @@ usage() {
 	  peer-stack up|down|ready    instead of nasd: the standard agents of DRBD, mount, server, address
 	  nasd out|in                 the NAS nodes without nasd, its server and addresses; and back
 	  libvirt up|down [VNODE...]  libvirtd on the hypervisors
+	  virt-cluster up GUEST|down  corosync and Pacemaker on the hypervisors, with GUEST in it
 	  keepalived up|down          keepalived on both NAS nodes as nasd's trigger
 	  log NODE [FILE]             console log, or a file under its /var/log
 	  put NODE FILE PATH | get NODE PATH FILE
