@@ -17,14 +17,14 @@ trap 'kill $nasd; rm -rf "$HYPER_DIR"' EXIT
 ${CC:-gcc} -shared -fPIC -o "$HYPER_DIR/shim.so" tests/tools/hyper/shim.c || exit 2
 until [ -S "$HYPER_DIR/status.sock" ]; do sleep 0.05; done
 
-guest() { # HOST NAME MIB [ERROR-POLICY [MORE]]: its UUID is made of its name
+guest() { # HOST NAME MIB [ERROR-POLICY [MORE [CACHE]]]: its UUID is made of its name
 	local u
 	u=$(printf '%s' "$2" | md5sum | cut -c1-12)
 	mkdir -p "$HYPER_DIR/at/vnode2" "$HYPER_DIR/at/vnode3"
 	cat >"$HYPER_DIR/at/$1/$2.dom" <<-END
 	<domain type='test'><name>$2</name><uuid>00000000-0000-4000-8000-$u</uuid><memory unit='MiB'>$3</memory>
 	<vcpu>1</vcpu><os><type>hvm</type></os><devices><disk type='file' device='disk'>
-	<driver name='qemu' type='raw' cache='none' error_policy='${4:-report}'/><source file='${dir:-/mnt/vm}/$2.raw'/>
+	<driver name='qemu' type='raw' cache='${6:-none}' error_policy='${4:-report}'/><source file='${dir:-/mnt/vm}/$2.raw'/>
 	<target dev='vda' bus='virtio'/>${5:-}</disk></devices></domain>
 	END
 }
@@ -81,6 +81,12 @@ guest vnode2 a 100 ignore '<shareable/>'
 evacuate vnode2
 is "an error policy and a lock that lose data" "$rc $(checks)" "3 disk-errors disk-lock"
 is "each has a remedy" "$(jq '[.guests[].findings[] | select(.remedy == "")] | length' "$HYPER_DIR/out")" 0
+guest vnode2 a 100 stop '' writeback
+evacuate vnode2
+is "a cache mode with which a move loses data" "$rc $(checks)" "3 disk-cache"
+guest vnode2 a 100 stop '' directsync
+evacuate vnode2 --dry-run
+is "one with which it loses none, and an error policy that stops" "$rc $(checks)" "0 "
 guest vnode2 a 100
 
 (HYPER_SLOW=1 evacuate vnode2 --jobs 1; echo $rc >"$HYPER_DIR/rc") &
