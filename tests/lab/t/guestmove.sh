@@ -115,7 +115,7 @@ broken_off() { # SIGNAL SECONDS
 	on "$a" sh -c 'nasctl migrate g --to "$1" --with-nas "$2" >/run/migrate.out 2>&1 & p=$!
 		sleep "$3"; kill -"$4" $p; wait $p' sh "$(other_vnode "$v")" "$(other "$a")" "$2" "$1"
 	rc=$?
-	await 60 "SIG$1 after $2 s: libvirt's move has ended" job_ended
+	await 60 "SIG$1 after $2 s: libvirt's move has ended" runs_unmoved
 	await 20 "SIG$1 after $2 s: the pair is settled" is_settled
 	ran=$(runs_on)
 	case $ran in
@@ -138,6 +138,9 @@ job_ended() {
 		on "$v" virsh -q domjobinfo g | grep -q 'None' || return 1
 	done
 }
+
+# Stopped for the last of its memory it runs nowhere.
+runs_unmoved() { [ -n "$(runs_on)" ] && job_ended; }
 
 refusals() {
 	local v to
