@@ -9,17 +9,17 @@
 # his .bashrc is none of a node's.)
 virt_ssh() {
 	local n
-	[ -e "$LAB_STATE/virt.key" ] || ssh-keygen -q -t ed25519 -N '' -f "$LAB_STATE/virt.key"
+	[ -e "$LAB_STATE/node/virt.key" ] || ssh-keygen -q -t ed25519 -N '' -f "$LAB_STATE/node/virt.key"
 	for n in $NAS_NODES; do
 		ctl exec "$n" sh -c ': >/root/.bashrc; mkdir -p /root/.ssh && chmod 700 /root/.ssh &&
-			cat >/root/.ssh/authorized_keys && chmod 600 /root/.ssh/authorized_keys' <"$LAB_STATE/virt.key.pub"
+			cat >/root/.ssh/authorized_keys && chmod 600 /root/.ssh/authorized_keys' <"$LAB_STATE/node/virt.key.pub"
 		in_node "$n" sh -c '[ -e /etc/lab-sshd.key ] || dropbearkey -t ed25519 -f /etc/lab-sshd.key
 			/lab/bin/labnode service list | grep -q "^sshd " ||
 			/lab/bin/labnode service add sshd /var/log/nasd/sshd.log /usr/sbin/dropbear -F -E -s -r /etc/lab-sshd.key -P /run/lab-sshd.pid' >/dev/null ||
 			die "sshd was not started on $n"
 	done
 	for n in $VNODES; do
-		lab_put "$n" "$LAB_STATE/virt.key" /etc/lab-virt.key
+		lab_put "$n" "$LAB_STATE/node/virt.key" /etc/lab-virt.key
 	done
 }
 
