@@ -273,7 +273,7 @@ is "its metadata names the action off" "$rc $(grep -c 'action name="off"' "$tmp/
 # ---- nasd-keepalived-notify
 
 mkdir "$tmp/run"
-sed "s,/run/nasd,$tmp/run,; s/^node=.* again=5/&; again=0.1/" "$here/../configs/keepalived/nasd-keepalived-notify" >"$tmp/notify"
+sed "s,/run/nasd,$tmp/run,; s/^node=.*/&; again=0.1/" "$here/../configs/keepalived/nasd-keepalived-notify" >"$tmp/notify"
 stub nasctl <<-END
 	case "\$1" in ready) [ -e $tmp/serves ]; exit ;; esac
 	exit \$(cat $tmp/exit)

@@ -6,10 +6,11 @@
 # well, and nothing moves; the master's link goes down, and the service is moved; links
 # flap, and it is moved once within hold-down.
 #
-# With a fence device that fails nobody takes over, until it works.
+# With a fence device that fails nobody takes over, until it works. With the example's
+# script that looks for the clients, their network is lost and the service is moved.
 #
 # usage: keepalived.sh [PART...]   (death split link_loss replication_loss keepalived_dies
-#                                   fencing_fails)
+#                                   fencing_fails; and clients_lost, when it is named)
 # shellcheck source=tests/lab/t/functions.sh
 . "$(dirname "$(readlink -f "$0")")/functions.sh"
 # shellcheck source=tests/lab/t/moves.sh
@@ -20,7 +21,7 @@
 [ $# -gt 0 ] || set -- death split link_loss replication_loss keepalived_dies fencing_fails
 for part; do
 	case $part in
-	death | split | link_loss | replication_loss | keepalived_dies | fencing_fails) ;;
+	death | split | link_loss | replication_loss | keepalived_dies | fencing_fails | clients_lost) ;;
 	*) die "no part '$part'" ;;
 	esac
 done
@@ -134,11 +135,38 @@ fencing_fails() {
 	await "$HANG" "keepalived: the one that serves is master" masters_agree
 }
 
+# The example's script is put in force; it stays so. Only the clients' network of the one
+# that serves is lost, not its link.
+look_for_clients() {
+	local n conf
+	for n in $NODES; do
+		conf=$LAB_STATE/node/$n/root/etc/keepalived/keepalived.conf
+		sed -i '/^#vrrp_script clients_answer/,/^#}/s/^#//; s/#clients_answer/clients_answer/' "$conf"
+		lab put "$n" "$conf" /etc/keepalived/keepalived.conf && lab service "$n" keepalived restart || return
+	done
+}
+clients_lost() {
+	local from a b
+	check "keepalived looks for the clients, too" look_for_clients
+	await "$HANG" "one of mind before the clients are lost" masters_agree || return
+	a=$(active) b=$(other "$a") from=$(wall_us)
+	lab cut "$a" client
+	await "$HANG" "the clients do not answer $a: $b serves" eval "heir=$b; heir_says '.groups[0].state == \"active\"'"
+	pass "the clients do not answer $a any more, though its link is up: $b serves"
+	is "it was keepalived that asked" "$(ctl "$b" history --json --limit 1 | jq -r '.entries[0] | "\(.kind) \(.requested_by)"')" "switchover keepalived"
+	check "the guest writes on" writes_on guest "$HANG"
+	note "guest, gap of the clients' loss: $(gap_between guest "$from" "$(wall_us)") ms"
+	lab heal "$a" client
+	await "$HANG" "all is well again" masters_agree
+	is "no failback" "$(active)" "$b"
+	is "nobody was fenced" "$(power_log "$from" | awk '$2 == "off"' | wc -l)" 0
+}
+
 requires qemu-system-x86_64 keepalived
 lab_begin
 on nas1 test -x /usr/lib/nasd/nasd-keepalived-notify || skip "this lab's nasd is without keepalived's program"
 # shellcheck disable=SC2016
-at_end 'rm -f "$LAB_STATE"/node/*/fence.fault; lab keepalived down'
+at_end 'rm -f "$LAB_STATE"/node/*/fence.fault; for n in $NODES; do lab heal $n client; done; lab keepalived down'
 lab keepalived up || die "keepalived does not come up"
 wait_until "$HANG" is_ready || die "not ready with trigger = keepalived: $(show_pair)"
 guest_begin guest vnode2
