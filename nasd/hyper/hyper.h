@@ -146,6 +146,8 @@ struct nas *nas_begin(const struct hyper_options *o, const char *group, unsigned
 enum nas_state nas_look(struct nas *n);
 /* Until it is held or has ended. NAS_BEGUN: a signal has come before that, or us is over. */
 enum nas_state nas_wait_held(struct nas *n, int64_t us);
+/* It has ended before it was told to go. */
+bool nas_called_off(struct nas *n);
 /* The freeze may begin. From any thread; once. False: it could not be told so. */
 bool nas_go(struct nas *n);
 /* Hangs up: what is held is called off. */

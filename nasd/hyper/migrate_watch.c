@@ -130,7 +130,7 @@ void watch_look(struct run *r)
 		cancel(r, "the target's libvirtd does not answer any more");
 	else if (hyper_interrupted() && may_cancel(r))
 		cancel(r, "it was interrupted");
-	else if (r->nas && nas_look(r->nas) == NAS_ENDED && may_cancel(r))
+	else if (r->nas && nas_called_off(r->nas) && may_cancel(r))
 		cancel(r, "nasd has called the storage's move off");
 	else if (took_s >= run_limit_s(r) && may_cancel(r))
 		cancel(r, "the guest did not get over in time");

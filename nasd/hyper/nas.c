@@ -164,6 +164,16 @@ enum nas_state nas_wait_held(struct nas *n, int64_t us)
 	return wait_while(n, is_begun, us, true);
 }
 
+bool nas_called_off(struct nas *n)
+{
+	bool off;
+
+	pthread_mutex_lock(&n->lock);
+	off = n->state == NAS_ENDED && !n->went;
+	pthread_mutex_unlock(&n->lock);
+	return off;
+}
+
 bool nas_go(struct nas *n)
 {
 	struct ctl_request req = { .cmd = CTL_GO };
