@@ -419,7 +419,7 @@ static int run_client_release(const struct msg_request *req, json_t *fields, str
 	if (ret == 0 && s.state != GATE_OPEN)
 		ret = fault_set(fault, EBUSY, "the gate is closed: a move is under way");
 	if (ret == 0)
-		ret = expire_clients(req->address, &released, fault);
+		ret = expire_clients(commands.state_ready ? commands.parts.states : NULL, req->address, &released, fault);
 	json_object_set_new(fields, "clients", json_integer((json_int_t)released));
 	return ret;
 }

@@ -8,10 +8,12 @@
 /*
  * Lets the leases of all clients at the address end now: ganesha's own reaper frees
  * their opens and locks, and removes their records, as if their time had run out. The
- * caller vouches that they are dead. -EAGAIN: one of them was heard a moment ago, or
- * has a request that runs, and is not touched; nor are the others. -ETIMEDOUT: the
- * reaper has not come by yet. *released: how many are gone.
+ * caller vouches that they are dead. Waits for nothing: -EINPROGRESS until all is free,
+ * so it is to be called again. -EAGAIN: one of them was heard a moment ago, or
+ * has a request that runs, and is not touched; nor are the others. states: the table
+ * of stateids; NULL: not known, then all is taken to be free when the clients are gone.
+ * *released: how many are gone since it was called first. One thread.
  */
-int expire_clients(const char *address, size_t *released, struct fault *fault);
+int expire_clients(struct hash_table *states, const char *address, size_t *released, struct fault *fault);
 
 #endif

@@ -22,7 +22,7 @@ static enum cli_exit ask_patiently(const struct cli *cli, const struct ctl_reque
 {
 	enum cli_exit code = ask(cli, req, NULL, NULL, a);
 
-	for (int i = 1; i < TRIES && a->error && code == CLI_REFUSED && strstr(js_text(a->error, "message"), "heard less than"); i++) {
+	for (int i = 1; i < TRIES && js_true(a->error, "again"); i++) {
 		answer_free(a);
 		sleep(1);
 		code = ask(cli, req, NULL, NULL, a);

@@ -149,8 +149,8 @@ int effects_records(struct effects *fx, struct fsal_client *c, struct err *e);
 
 /*
  * The clients at that address (as inet_ntop writes it) are dead, as the caller vouches:
- * what they held is free when this returns. Some milliseconds; blocks 2 s at most. ERR_REFUSED: one of
- * them is heard, or this server has no module. Any thread.
+ * what they held is free when this returns. Some milliseconds; blocks 4 s at most. -EAGAIN: one of
+ * them is heard, or (ERR_TIMEOUT) not all is free yet; ERR_REFUSED: this server has no module. Any thread.
  */
 int effects_release_client(struct effects *fx, const char *address, int64_t *clients, struct err *e);
 

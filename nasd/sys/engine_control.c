@@ -50,6 +50,20 @@ struct pending *engine_control_pend(struct engine *e, struct ctl_client *c, stru
 	return NULL;
 }
 
+struct ctl_client *engine_control_take(struct engine *e, const struct egroup *g, uint64_t id)
+{
+	for (size_t i = 0; i < PENDING_MAX; i++) {
+		struct pending *p = &e->pending[i];
+		struct ctl_client *c = p->client;
+
+		if (!id || p->id != id || p->g != g)
+			continue;
+		memset(p, 0, sizeof(*p));
+		return c;
+	}
+	return NULL;
+}
+
 /* The node that a request names, or the one it must mean: not the owner. */
 static int target_of(struct engine *e, struct ctl_client *c, struct egroup *g, const char *name)
 {
@@ -320,20 +334,14 @@ static void answer(struct egroup *g, struct ctl_client *c, const struct action *
 
 void engine_control_reply(struct egroup *g, const struct action *a)
 {
-	struct engine *e = g->e;
+	struct ctl_client *c;
 
 	if (!a->u.reply.ok)
 		log_warn("%s: request %llu refused or failed: %s: %s", g->conf->name,
 			 (unsigned long long)a->u.reply.id, a->u.reply.err.where, a->u.reply.err.msg);
-	for (size_t i = 0; i < PENDING_MAX; i++) {
-		struct pending *p = &e->pending[i];
-
-		if (p->id != a->u.reply.id || p->g != g)
-			continue;
-		if (p->client)
-			answer(g, p->client, a);
-		memset(p, 0, sizeof(*p));
-	}
+	c = engine_control_take(g->e, g, a->u.reply.id);
+	if (c)
+		answer(g, c, a);
 }
 
 void engine_control_held(struct egroup *g)

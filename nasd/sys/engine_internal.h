@@ -269,6 +269,8 @@ void engine_control_changed(struct engine *e);
 
 /* A free place for a request, client's answer to come; NULL: none, and the client has been told. */
 struct pending *engine_control_pend(struct engine *e, struct ctl_client *c, struct egroup *g);
+/* The request is answered: who waits for it, or NULL when he has gone. */
+struct ctl_client *engine_control_take(struct engine *e, const struct egroup *g, uint64_t id);
 
 /* engine_release.c */
 /* Answers its client when it has been done. */

@@ -62,22 +62,16 @@ static void answer(struct ctl_client *c, const struct release_job *j)
 static void release_done(void *arg)
 {
 	struct release_job *j = arg;
-	struct engine *e = j->g->e;
+	struct ctl_client *c;
 
 	if (j->ret < 0)
 		log_warn("%s: the clients at %s are not let go of: %s", j->g->conf->name, j->address, j->err.msg);
 	else
 		log_notice("%s: %lld clients at %s are dead: what they held is free", j->g->conf->name,
 			   (long long)j->clients, j->address);
-	for (size_t i = 0; i < PENDING_MAX; i++) {
-		struct pending *p = &e->pending[i];
-
-		if (p->id != j->id)
-			continue;
-		if (p->client)
-			answer(p->client, j);
-		memset(p, 0, sizeof(*p));
-	}
+	c = engine_control_take(j->g->e, NULL, j->id);
+	if (c)
+		answer(c, j);
 	free(j);
 }
 

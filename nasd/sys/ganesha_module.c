@@ -25,7 +25,8 @@ enum {
 	RELEASE_US = 30000,     /* a process that dies is no slower, */
 	RELEASE_OPEN_US = 60,   /* and each of its files takes it some time as well */
 	START_US = 1000000,
-	EXPIRE_US = 2000000,    /* the reaper's round through all clients */
+	EXPIRE_US = 2000000,    /* the reaper's round through all clients, and what they held */
+	EXPIRE_LOOK_US = 5000,
 	POLL_US = 2000,
 	DRAIN_LOOK_MS = 3,      /* at most so long is waited for acknowledgements */
 	BAD_US = 60000000,      /* before a server is started with it again, after one that failed */
@@ -267,15 +268,24 @@ int ganesha_module_records(struct ganesha *g, struct fsal_client *c, struct err 
 
 int ganesha_module_release_client(struct ganesha *g, const char *address, int64_t *clients, struct err *err)
 {
-	struct fsal_answer a;
+	struct fsal_request req = { FSAL_CLIENT_RELEASE, 0, address };
+	int64_t until = monotonic_us() + EXPIRE_US;
+	struct fsal_answer a = { .ok = false };
 	struct fsal_client c;
 	int ret = connect_beside(g, &c, err);
 
-	if (ret == 0)
-		ret = simple(&c, FSAL_CLIENT_RELEASE, 0, address, EXPIRE_US, &a, err);
-	*clients = ret == 0 ? a.u.clients : 0;
+	while (ret == 0) {
+		ret = fsal_client_ask(&c, &req, NULL, EXPIRE_US, &a, err);
+		if (ret < 0 || a.ok || a.errnum != EINPROGRESS || monotonic_us() >= until)
+			break;
+		usleep(EXPIRE_LOOK_US);
+	}
+	*clients = ret == 0 && a.ok ? a.u.clients : 0;
 	fsal_client_close(&c);
-	return ret;
+	if (ret < 0 || a.ok)
+		return ret;
+	return a.errnum == EINPROGRESS ? err_set(err, ERR_TIMEOUT, EAGAIN, "client-release", "%s", a.error) :
+	       err_set(err, ERR_REFUSED, a.errnum == EAGAIN ? EAGAIN : EPERM, "client-release", "%s", a.error);
 }
 
 /* ---- the gate */

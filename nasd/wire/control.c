@@ -315,9 +315,10 @@ json_t *ctl_error_json(const struct err *err)
 
 	snprintf(msg, sizeof(msg), "%s%s%s%s", err->msg, sys ? " (" : "", sys ? strerror(err->errnum) : "",
 		 sys ? ")" : "");
-	return json_pack("{s:s,s:o,s:o,s:o}", "class", err_class_name(err->cls), "where",
+	return json_pack("{s:s,s:o,s:o,s:o,s:o*}", "class", err_class_name(err->cls), "where",
 			 clean_string(err->where), "message", clean_string(msg), "remedy",
-			 clean_string(err->remedy));
+			 clean_string(err->remedy), "again",
+			 !sys && err->errnum == EAGAIN ? json_true() : NULL);
 }
 
 json_t *ctl_finding_json(const struct finding *f, const char *const node_names[2])

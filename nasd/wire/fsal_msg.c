@@ -172,6 +172,13 @@ static void read_fields(struct reader *r, struct fsal_answer *a)
 	}
 }
 
+static void read_refusal(struct reader *r, struct fsal_answer *a)
+{
+	text(r, "error", a->error);
+	if (json_object_get(r->obj, "errno"))
+		a->errnum = (int)(number(r, "errno") & INT16_MAX);
+}
+
 int fsal_answer_decode(enum fsal_op op, const char *line, size_t len, struct fsal_answer *out,
 		       struct err *err)
 {
@@ -191,7 +198,7 @@ int fsal_answer_decode(enum fsal_op op, const char *line, size_t len, struct fsa
 	if (r.ret == 0 && out->ok)
 		read_fields(&r, out);
 	else if (r.ret == 0)
-		text(&r, "error", out->error);
+		read_refusal(&r, out);
 	/* not said: what is half done must not be used */
 	if (r.ret == 0 && !out->ok && op == FSAL_LOAD)
 		out->replace = !json_is_false(json_object_get(obj, "replace"));

@@ -50,6 +50,7 @@ struct fsal_request {
 struct fsal_answer {
 	bool ok;
 	char error[FSAL_TEXT_MAX]; /* printable; when not ok */
+	int errnum;                /* likewise: its errno value; 0 from one that does not say */
 	bool replace;              /* LOAD, not ok: the server is of no more use */
 	uint64_t bytes;            /* DUMP, PRECOPY, DUMP_SINCE: of the body behind the line */
 	int64_t run_us;            /* what it took the module; 0 when it does not say */

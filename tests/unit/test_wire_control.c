@@ -122,6 +122,9 @@ START_TEST(error_and_finding_json)
 	check_json(ctl_error_json(&err),
 		   "{\"class\":\"system\",\"where\":\"step mount\",\"message\":\"cannot open?/dev/drbd0 "
 		   "(No such file or directory)\",\"remedy\":\"\"}");
+	err_set(&err, ERR_REFUSED, EAGAIN, "client", "it was heard");
+	check_json(ctl_error_json(&err),
+		   "{\"class\":\"refused\",\"where\":\"client\",\"message\":\"it was heard\",\"remedy\":\"\",\"again\":true}");
 	check_json(ctl_finding_json(&f, names),
 		   "{\"check\":\"mount-free\",\"node\":\"nas2\",\"ok\":false,\"message\":\"/srv/a?? is busy\","
 		   "\"remedy\":\"unmount it\"}");

@@ -106,6 +106,9 @@ START_TEST(answers)
 	ck_assert_int_eq(decode(FSAL_DRAIN, "{\"v\":1,\"ok\":false,\"error\":\"the gate\\nis open\"}", &a, &e), 0);
 	ck_assert(!a.ok);
 	ck_assert_str_eq(a.error, "the gate?is open");
+	ck_assert_int_eq(a.errnum, 0);
+	ck_assert_int_eq(decode(FSAL_CLIENT_RELEASE, "{\"v\":1,\"ok\":false,\"error\":\"x\",\"errno\":115}", &a, &e), 0);
+	ck_assert(!a.ok && a.errnum == 115);
 	ck_assert_int_eq(decode(FSAL_LOAD, "{\"v\":1,\"ok\":false,\"error\":\"x\",\"replace\":false}", &a, &e), 0);
 	ck_assert(!a.ok && !a.replace);
 	/* half a state is taken for granted unless the module says otherwise */
@@ -125,6 +128,7 @@ START_TEST(malformed_answers)
 		{ FSAL_THAW, "" }, { FSAL_THAW, "nonsense" }, { FSAL_THAW, "[]" }, { FSAL_THAW, "{}" },
 		{ FSAL_THAW, "{\"v\":2,\"ok\":true}" }, { FSAL_THAW, "{\"v\":1}" }, { FSAL_THAW, "{\"v\":1,\"ok\":1}" },
 		{ FSAL_THAW, "{\"v\":1,\"ok\":true,\"ok\":true}" }, { FSAL_THAW, "{\"v\":1,\"ok\":false}" },
+		{ FSAL_THAW, "{\"v\":1,\"ok\":false,\"error\":\"x\",\"errno\":\"EBUSY\"}" },
 		{ FSAL_THAW, "{\"v\":1,\"ok\":false,\"error\":7}" }, { FSAL_THAW, OK ",\"run_us\":-1}" },
 		{ FSAL_STATUS, OK "}" }, { FSAL_STATUS, OK "," STATUS ",\"can_load\":1}" },
 		{ FSAL_STATUS, OK "," STATUS ",\"late_clients\":-1}" }, { FSAL_LOAD, OK ",\"late_clients\":true}" },
