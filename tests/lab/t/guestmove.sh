@@ -95,6 +95,19 @@ both_go() { # TO [OPTION...]
 	is "both: $nas serves" "$(active)" "$nas"
 }
 
+figures() {
+	local kind
+	for kind in hypervisor nas both; do
+		[ -e "$t_tmp/gaps.$kind" ] || continue
+		note "$(cut -d' ' -f1 "$t_tmp/gaps.$kind" | percentiles "no write done, $kind" ms)"
+		note "$(cut -d' ' -f2 "$t_tmp/gaps.$kind" | percentiles "guest silent, $kind" ms)"
+		note "$(cut -d' ' -f3 "$t_tmp/gaps.$kind" | percentiles "its own clock, $kind" ms)"
+	done
+	combined "no write done" 1
+	combined "guest silent" 2
+	combined "its own clock" 3
+}
+
 # By turns, so that each kind of move goes in each direction.
 round() { # NUMBER
 	local v
@@ -212,7 +225,11 @@ at_end 'lab guest stop g --kill; on vnode2 virsh destroy g; on vnode3 virsh dest
 for part in "${parts[@]}"; do
 	case $part in
 	refusals) refusals ;;
-	moves) for i in $(seq "$n"); do round "$i" || break; done ;;
+	moves)
+		rm -f "$t_tmp"/gaps.*
+		for i in $(seq "$n"); do round "$i" || break; done
+		figures
+		;;
 	cancel) cancels ;;
 	options) options ;;
 	rows | rows=*)
@@ -226,13 +243,4 @@ done
 complaints g >"$t_tmp/complaints"
 is "the guest has seen no error" "$(cat "$t_tmp/complaints")" ""
 check "the guest verifies all it wrote" lab guest stop g
-for kind in hypervisor nas both; do
-	[ -e "$t_tmp/gaps.$kind" ] || continue
-	note "$(cut -d' ' -f1 "$t_tmp/gaps.$kind" | percentiles "no write done, $kind" ms)"
-	note "$(cut -d' ' -f2 "$t_tmp/gaps.$kind" | percentiles "guest silent, $kind" ms)"
-	note "$(cut -d' ' -f3 "$t_tmp/gaps.$kind" | percentiles "its own clock, $kind" ms)"
-done
-combined "no write done" 1
-combined "guest silent" 2
-combined "its own clock" 3
 t_end
