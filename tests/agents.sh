@@ -282,43 +282,46 @@ stub logger </dev/null
 mkfifo "$tmp/fifo"
 
 # What keepalived writes into its FIFO when it is started, all at once; when the last has
-# been read (group `last' tells) it goes on a moment, and ends. $asked: of what nasctl was
-# asked, each once; $state as it stood before the end.
-keepalived() { # LINE...
+# been read (group `last' tells) and nasctl was asked so often, it goes on a moment, and
+# ends. $asked: of what nasctl was asked, each once; $state as it stood before the end.
+keepalived() { # TIMES LINE...
 	: >"$tmp/asked"
-	PATH=$tmp/bin:$PATH sh "$tmp/notify" nas1 nas2 images vmstore last "$tmp/fifo" 2>"$tmp/said" &
+	(flock 8; PATH=$tmp/bin:$PATH exec sh "$tmp/notify" nas1 nas2 images vmstore last "$tmp/fifo") 2>"$tmp/said" 8>"$tmp/runs" &
 	{
-		printf '%s\n' "$@" 'INSTANCE "last" BACKUP 1'
-		for _ in $(seq 200); do [ ! -e "$tmp/run/keepalived.last" ] || break; sleep 0.1; done
+		printf '%s\n' "${@:2}" 'INSTANCE "last" BACKUP 1'
+		for _ in $(seq 200); do
+			[ -e "$tmp/run/keepalived.last" ] && [ "$(grep -c -- --by "$tmp/asked")" -ge "$1" ] && break
+			sleep 0.1
+		done
 		sleep 0.5
 		state=$(cut -d' ' -f1 "$tmp/run/keepalived.vmstore" 2>&1)
 		known=$(cd "$tmp/run" && echo *)
 	} >"$tmp/fifo"
 	wait $!
-	sleep 0.3
+	flock "$tmp/runs" true # until all that it began has ended
 	asked=$(grep '^nasctl .*--by' "$tmp/asked" | uniq | sed 's/nasctl //; s/ --by keepalived//' | paste -sd';')
 }
 
 echo 0 >"$tmp/exit"
-keepalived 'INSTANCE "vmstore" BACKUP 110' 'INSTANCE "vmstore" MASTER 110'
+keepalived 1 'INSTANCE "vmstore" BACKUP 110' 'INSTANCE "vmstore" MASTER 110'
 is "keepalived: master in the second after backup" "$state $asked" "MASTER takeover nas1 --group vmstore"
 is "keepalived has ended: no state is left" "$(ls "$tmp/run")" ""
-keepalived 'INSTANCE "vmstore" BACKUP 110'
+keepalived 0 'INSTANCE "vmstore" BACKUP 110'
 is "keepalived: one that has just started gives nothing away" "$state $asked" "BACKUP "
 touch "$tmp/serves"
-keepalived 'INSTANCE "vmstore" BACKUP 110' 'INSTANCE "vmstore" FAULT 110'
+keepalived 1 'INSTANCE "vmstore" BACKUP 110' 'INSTANCE "vmstore" FAULT 110'
 is "keepalived: fault where it is served" "$state $asked" "FAULT switchover nas2 --group vmstore"
-keepalived 'INSTANCE "vmstore" MASTER 110' 'INSTANCE "vmstore" STOP 110'
+keepalived 0 'INSTANCE "vmstore" MASTER 110' 'INSTANCE "vmstore" STOP 110'
 is "keepalived: stopped" "$state" "cut: $tmp/run/keepalived.vmstore: No such file or directory"
 rm "$tmp/serves"
-keepalived 'INSTANCE "vmstore" BACKUP 110' 'INSTANCE "vmstore" FAULT 110'
+keepalived 0 'INSTANCE "vmstore" BACKUP 110' 'INSTANCE "vmstore" FAULT 110'
 is "keepalived: fault where it is not served" "$state $asked" "FAULT "
-keepalived 'GROUP "vmstore" MASTER 110' 'INSTANCE "routers" MASTER 110' 'INSTANCE "vmstore" UNHEARD 110' 'INSTANCE'
+keepalived 0 'GROUP "vmstore" MASTER 110' 'INSTANCE "routers" MASTER 110' 'INSTANCE "vmstore" UNHEARD 110' 'INSTANCE'
 is "keepalived: others' instances, sync groups and unknown states are none of nasd's" "$known $asked" "keepalived.last "
-keepalived 'INSTANCE "vmstore" MASTER 110' 'INSTANCE "images" MASTER 110'
+keepalived 2 'INSTANCE "vmstore" MASTER 110' 'INSTANCE "images" MASTER 110'
 is "keepalived: two groups" "$(printf '%s' "$asked" | tr ';' '\n' | sort | paste -sd';')" "takeover nas1 --group images;takeover nas1 --group vmstore"
 echo 4 >"$tmp/exit"
-keepalived 'INSTANCE "vmstore" MASTER 110'
+keepalived 3 'INSTANCE "vmstore" MASTER 110'
 is "keepalived: refused, and asked again" "$(grep -c takeover "$tmp/asked" | awk '{ print ($1 > 2) }')" 1
 before=$(grep -c takeover "$tmp/asked")
 sleep 0.5
