@@ -3,7 +3,7 @@
 # top Makefile. Skipped, with the reason, where ganesha's headers or library are
 # not to be had; nothing else depends on it but the unit tests of its pure parts.
 
-FSAL_PURE = fsal/fault.c fsal/scan.c fsal/gate.c fsal/msg.c fsal/fds.c fsal/conns.c fsal/warm.c fsal/state_write.c fsal/state_read.c fsal/hold.c fsal/giveup.c
+FSAL_PURE = fsal/fault.c fsal/scan.c fsal/gate.c fsal/msg.c fsal/fds.c fsal/conns.c fsal/warm.c fsal/state_write.c fsal/state_read.c fsal/hold.c fsal/giveup.c fsal/patience.c
 FSAL_GLUE := $(filter-out $(FSAL_PURE),$(wildcard fsal/*.c))
 FSAL_OUT = $(B)/fsal
 FSAL_SO = $(FSAL_OUT)/libfsalnasd.so

@@ -184,6 +184,7 @@ static void *late_main(void *unused)
 	l->server = late.server;
 	l->lost = late.status.lost;
 	l->late = true;
+	l->patience.left_us = PATIENCE_US;
 	while ((c = next_client())) {
 		if (load_late_client(l, late.text, c, &fault) < 0)
 			give_up(&fault);

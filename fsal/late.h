@@ -11,8 +11,8 @@
  * writing with a stateid, and looking.
  *
  * A file that is gone (it was open and removed) is passed over: its stateids are
- * unknown here. Anything else that fails ends the process: its clients reclaim
- * with the next one.
+ * unknown here. What may pass (no descriptor is left) is tried again, 3 s of a load.
+ * Anything else that fails ends the process: its clients reclaim with the next one.
  */
 #ifndef FSAL_LATE_H
 #define FSAL_LATE_H

@@ -2,6 +2,7 @@
 /* Opens and locks of a load: those that are made before the answer, and those
  * that are made late. */
 #include <errno.h>
+#include <time.h>
 
 #include "load_int.h"
 
@@ -15,6 +16,16 @@ static bool passed_over(struct loading *l, int ret)
 	return ret == -ESTALE && l->late;
 }
 
+/* True when it is time to try it once more. */
+static bool try_again(struct loading *l, int ret)
+{
+	int64_t us = patience_pause(&l->patience, ret);
+
+	if (us)
+		nanosleep(&(struct timespec){.tv_nsec = us * 1000}, NULL);
+	return us != 0;
+}
+
 int load_open(void *data, const struct state_open_row *o, struct fault *fault)
 {
 	struct loading *l = data;
@@ -22,14 +33,17 @@ int load_open(void *data, const struct state_open_row *o, struct fault *fault)
 	int ret = l->session ? 0 : load_temporary_session(l, fault);
 
 	l->counts.opens++;
-	if (ret == 0)
+	if (ret < 0)
+		return load_failed(l, "open", l->counts.opens, fault);
+	do {
 		ret = replay_file(&l->replay, &o->handle, fault);
-	if (passed_over(l, ret))
-		return 0;
-	if (ret == 0) {
-		l->client->cid_stateid_counter = load_counter(o->other) - 1;
-		ret = replay_open(&l->replay, l->session, o, &state, fault);
-	}
+		if (passed_over(l, ret))
+			return 0;
+		if (ret == 0) {
+			l->client->cid_stateid_counter = load_counter(o->other) - 1;
+			ret = replay_open(&l->replay, l->session, o, &state, fault);
+		}
+	} while (try_again(l, ret));
 	if (ret < 0)
 		return load_failed(l, "open", l->counts.opens, fault);
 	state->state_seqid = o->seqid;
@@ -108,17 +122,21 @@ static int make_lock(void *data, const struct state_lock_row *k, struct fault *f
 {
 	struct loading *l = data;
 	state_t *state = NULL;
-	int ret = 0;
+	size_t i = 0;
+	int ret;
 
 	l->counts.locks++;
 	if (!k->n_ranges)
 		return 0;
-	ret = replay_file(&l->replay, &k->handle, fault);
-	if (passed_over(l, ret))
-		return 0;
-	l->client->cid_stateid_counter = load_counter(k->other) - 1;
-	for (size_t i = 0; i < k->n_ranges && ret == 0; i++)
-		ret = replay_lock(&l->replay, l->session, k, &k->ranges[i], i == 0, &state, fault);
+	do {
+		ret = replay_file(&l->replay, &k->handle, fault);
+		if (passed_over(l, ret))
+			return 0;
+		if (i == 0)
+			l->client->cid_stateid_counter = load_counter(k->other) - 1;
+		for (; i < k->n_ranges && ret == 0; i += ret == 0)
+			ret = replay_lock(&l->replay, l->session, k, &k->ranges[i], i == 0, &state, fault);
+	} while (try_again(l, ret));
 	if (ret < 0)
 		return load_failed(l, "lock", l->counts.locks, fault);
 	state->state_seqid = k->seqid;

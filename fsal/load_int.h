@@ -7,6 +7,7 @@
 
 #include "late.h"
 #include "load.h"
+#include "patience.h"
 #include "replay.h"
 
 enum { LOAD_EXPORTS_MAX = 64 };
@@ -37,6 +38,7 @@ struct loading {
 	struct load_export exports[LOAD_EXPORTS_MAX]; /* late */
 	size_t n_exports;
 	size_t lost;                 /* late: opens of files that are gone */
+	struct patience patience;    /* late */
 };
 
 static inline uint32_t load_counter(const unsigned char other[STATE_OTHER])

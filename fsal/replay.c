@@ -122,14 +122,21 @@ static void prepare(struct replay *r)
 	memset(&r->arg, 0, sizeof(r->arg));
 }
 
+/* No descriptor left is NFS4ERR_IO, too (FSAL/fsal_convert.c:93). */
+static int errnum_of(nfsstat4 status)
+{
+	if (status == NFS4ERR_STALE)
+		return ESTALE;
+	return status == NFS4ERR_DELAY || status == NFS4ERR_IO ? EAGAIN : EIO;
+}
+
 /* The end of an operation, with what it answered. */
 static int done(struct replay *r, nfs_opnum4 opcode, nfsstat4 status, struct fault *fault)
 {
 	nfs4_Compound_FreeOne(&r->res);
 	if (status == NFS4_OK)
 		return 0;
-	return fault_set(fault, status == NFS4ERR_STALE ? ESTALE : EIO, "%s answers %d",
-			 r->parts->ops[opcode].name, (int)status);
+	return fault_set(fault, errnum_of(status), "%s answers %d", r->parts->ops[opcode].name, (int)status);
 }
 
 /* ---- clients and sessions */

@@ -33,7 +33,7 @@ void replay_end(struct replay *r); /* also when not begun */
 /* What ganesha knows of an address, made up; it stays as long as the process. */
 struct gsh_client *replay_origin(const char *address);
 
-/* Each of these fails with what the operation answered in the fault. */
+/* Each of these fails with what the operation answered in the fault; -EAGAIN: it may pass. */
 int replay_exchange_id(struct replay *r, const struct state_client_row *row, clientid4 *id,
 		       struct fault *fault);
 int replay_create_session(struct replay *r, nfs_client_id_t *client, const struct state_session_row *row,

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "gate.h"
+#include "patience.h"
 #include "state.h"
 
 static char things[5000];
@@ -123,6 +124,22 @@ START_TEST(one_client_of_a_state)
 }
 END_TEST
 
+START_TEST(what_may_pass_is_tried_again_for_a_while)
+{
+	struct patience none = {0}, p = {.left_us = PATIENCE_US};
+	int64_t waited = 0, us;
+
+	ck_assert_int_eq(patience_pause(&none, -EAGAIN), 0);
+	ck_assert_int_eq(patience_pause(&p, 0), 0);
+	ck_assert_int_eq(patience_pause(&p, -EIO), 0);
+	ck_assert_int_eq(patience_pause(&p, -ESTALE), 0);
+	while ((us = patience_pause(&p, -EAGAIN)) > 0)
+		waited += us;
+	ck_assert_int_eq(waited, PATIENCE_US); /* and no more, of the whole load */
+	ck_assert_int_eq(patience_pause(&p, -EAGAIN), 0);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("fsal late");
@@ -132,6 +149,7 @@ int main(void)
 
 	tcase_add_test(t, gate_holds_while_open);
 	tcase_add_test(t, one_client_of_a_state);
+	tcase_add_test(t, what_may_pass_is_tried_again_for_a_while);
 	suite_add_tcase(s, t);
 	srunner_run_all(sr, CK_ENV);
 	failed = srunner_ntests_failed(sr);
