@@ -127,6 +127,13 @@ boot_conf() { # NODE
 	fi
 }
 
+nas_boot_confs() { # what both NAS nodes start with, written anew
+	local n
+	for n in $NAS_NODES; do
+		boot_conf "$n" >"$LAB_STATE/node/$n/boot.conf"
+	done
+}
+
 # With LAB_ALONE=1 the nodes are machines of their own: what else this host does is
 # not measured. Each NAS node has a processor of its own, where its system calls cost a
 # third as well (a User-Mode Linux is two processes that wake each other); both come

@@ -176,9 +176,7 @@ pacemaker_down() {
 		wait "$n" || true
 	done
 	lab_trigger "$(cat "$LAB_STATE/trigger.before" 2>/dev/null || echo manual)"
-	for n in $NAS_NODES; do
-		boot_conf "$n" >"$LAB_STATE/node/$n/boot.conf"
-	done
+	nas_boot_confs
 }
 
 # pacemaker up: the trigger is Pacemaker, its configuration that of configs/pacemaker, the
@@ -199,9 +197,7 @@ lab_pacemaker() { # up|down
 		lab_put "$n" "$LAB_STATE/node/$n/root/etc/corosync/corosync.conf" /etc/corosync/corosync.conf
 	done
 	lab_trigger pacemaker
-	for n in $NAS_NODES; do
-		boot_conf "$n" >"$LAB_STATE/node/$n/boot.conf"
-	done
+	nas_boot_confs
 	pacemaker_run nasd.cib
 	wait_for 90 "Pacemaker has promoted one node, and the other stands by (crm_mon -1)" pacemaker_ready
 }

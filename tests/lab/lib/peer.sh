@@ -154,9 +154,7 @@ peer_down() {
 		rm -f "$LAB_STATE/node/$n/root/usr/sbin/iptables"
 	done
 	trigger_files "$(cat "$LAB_STATE/trigger.before")"
-	for n in $NAS_NODES; do
-		boot_conf "$n" >"$LAB_STATE/node/$n/boot.conf"
-	done
+	nas_boot_confs
 	nasd_in
 }
 
