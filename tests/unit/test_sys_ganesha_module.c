@@ -42,7 +42,7 @@ START_TEST(state_moves_by_the_module)
 	struct ganesha_load load = {0}, bad = {.text = "no state\n", .len = 9};
 	struct err e = {0};
 	unsigned n = 0;
-	int64_t t0;
+	int64_t t0, clients = -1;
 
 	if (!module_built())
 		return;
@@ -63,10 +63,14 @@ START_TEST(state_moves_by_the_module)
 	ck_assert_msg(m.moves && !m.in_grace, "%s", m.reason);
 	ck_assert_int_eq(ganesha_exports_present(g, &n, SECOND, &e), OUTCOME_DONE);
 	ck_assert_uint_eq(n, 2);
+	ck_assert_int_eq(ganesha_module_release_client(g, "10.0.0.1", &clients, &e), 0);
+	ck_assert_int_eq(clients, 0);
 	ck_assert_msg(ganesha_gate(g, 5 * SECOND, SECOND / 10, 0, &d, &e) == 0, "%s", e.msg);
 	ck_assert(d.closed && d.len == strlen(d.text) && d.clients == 0);
 	ganesha_module_look(g, &m);
 	ck_assert(!m.gate_open);
+	ck_assert_int_eq(ganesha_module_release_client(g, "10.0.0.1", &clients, &e), -EPERM);
+	ck_assert_msg(e.cls == ERR_REFUSED && strstr(e.msg, "a move is under way"), "%s", e.msg);
 	ck_assert_int_eq(ganesha_thaw(g, &e), 0);
 	ganesha_module_look(g, &m);
 	ck_assert(m.gate_open);
