@@ -9,7 +9,7 @@
 
 #include "clocks.h"
 
-enum { SAY_US = 1000000, SEEN_MAX = 4000 };
+enum { SAY_US = 1000000, SEEN_MAX = 4000, QUIET = 4 };
 
 /* ---- in libvirt's threads */
 
@@ -217,17 +217,20 @@ bool watch_to_the_end(struct run *r)
 {
 	int64_t now = monotonic_us(), limit = r->began + (int64_t)run_limit_s(r) * 1000000, silent = 0;
 	int64_t until = (limit > now ? limit : now) + AGAIN_US;
+	unsigned quiet = 0; /* a libvirtd that was started again knows its guests before their jobs */
 	struct err err;
 
 	for (; now < until; now = monotonic_us()) {
 		int on = under_way(r);
 
-		if (on == 0)
+		if (on == 0 && ++quiet == QUIET)
 			return true;
-		if (on > 0) {
+		if (on >= 0)
 			silent = 0;
+		if (on > 0) {
+			quiet = 0;
 			watch_look(r);
-		} else {
+		} else if (on < 0) {
 			silent = silent ? silent : now;
 			if (now - silent >= AGAIN_US)
 				return false;
