@@ -348,7 +348,8 @@ static void judge_group(struct judge *j, const json_t *status)
 		return; /* who the clients are, only the other node knows */
 	if (!say(j, is_client(g, j->m->to.conf), "client", to, is_client(g, j->m->to.conf) ?
 		 "has a connection to the floating address, as NFSv4.1 or 4.2" : "has no connection to the floating address"))
-		remedy(j, "mount the export there: mount -t nfs4 -o vers=4.2,hard,proto=tcp %s:%.80s MOUNT-POINT",
+		remedy(j, "mount the export there: mount -t nfs4 -o vers=4.2,hard,proto=tcp %s:%.80s MOUNT-POINT; "
+		       "where it is, try again: after a switchover an idle client comes back within its lease",
 		       j->m->g.group->addresses[0].net.ip.text, j->m->g.group->exports[0].pseudo);
 }
 

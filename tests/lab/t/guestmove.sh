@@ -52,6 +52,8 @@ moves() { # KIND COMMAND...
 	local kind=$1 from until out seen
 	shift
 	wait_until 40 is_ready || { fail "the pair is ready" "$(show_pair)"; return 1; }
+	# a hypervisor without a guest comes back to the storage when it renews its lease
+	wait_until 40 ctl "$(active)" "$@" --dry-run
 	from=$(wall_us)
 	out=$(ctl "$(active)" "$@" 2>"$t_tmp/err") || { fail "$kind: nasctl $*" "$out $(cat "$t_tmp/err")"; return 1; }
 	took_ms=$((($(wall_us) - from) / 1000))
