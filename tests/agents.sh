@@ -153,8 +153,8 @@ is "notify" "$rc $asked" "0 "
 # fences with exit status $tmp/exit.
 stub stonith_admin <<-END
 	case "\$*" in
-	"--history nas1 --output-as=xml")
-		echo '<pacemaker-result api-version="2.25" request="stonith_admin --history nas1 --output-as=xml">'
+	"--history nas1 --verbose --output-as=xml")
+		echo '<pacemaker-result api-version="2.25" request="stonith_admin --history nas1 --verbose --output-as=xml">'
 		echo "  <list name=\"fencing history\" count=\"\$(grep -c . $tmp/history)\">"
 		cat $tmp/history
 		printf '%s\n' '  </list>' '  <status code="0" message="OK"/>' '</pacemaker-result>' ;;
