@@ -132,7 +132,8 @@ broken_off() { # SIGNAL SECONDS
 	rc=$?
 	await 60 "SIG$1 after $2 s: libvirt's move has ended" runs_unmoved
 	await 20 "SIG$1 after $2 s: the pair is settled" is_settled
-	ran=$(runs_on)
+	# none: it stands still, between the two
+	wait_until 60 eval 'ran=$(runs_on); [ -n "$ran" ]'
 	case $ran in
 	vnode2 | vnode3) pass "SIG$1 after $2 s: exactly one hypervisor runs the guest ($ran, nasctl says $rc)" ;;
 	*) fail "SIG$1 after $2 s: exactly one hypervisor runs the guest" "$ran" ;;
