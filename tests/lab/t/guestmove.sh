@@ -133,6 +133,7 @@ broken_off() { # SIGNAL SECONDS
 	await 60 "SIG$1 after $2 s: libvirt's move has ended" runs_unmoved
 	await 20 "SIG$1 after $2 s: the pair is settled" is_settled
 	# none: it stands still, between the two
+	# shellcheck disable=SC2016
 	wait_until 60 eval 'ran=$(runs_on); [ -n "$ran" ]'
 	case $ran in
 	vnode2 | vnode3) pass "SIG$1 after $2 s: exactly one hypervisor runs the guest ($ran, nasctl says $rc)" ;;
