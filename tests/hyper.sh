@@ -138,4 +138,13 @@ pkill -TERM -P $!
 wait $!
 is "nasd hangs before the move is held, and it is interrupted" "$(cat "$HYPER_DIR/rc") $(at vnode2) $(cat "$HYPER_DIR/storage")" "4 a b other left"
 
+client() { jq -r '[.findings[] | select(.check == "client")] | "\(length) \(.[0].ok)"' "$HYPER_DIR/out"; }
+rm "$HYPER_DIR/hang"
+echo 3 >"$HYPER_DIR/unseen"
+nasctl migrate a --to vnode3 --dry-run
+is "a hypervisor whose connection is seen a moment later" "$rc $(client)" "0 1 true"
+echo 1000000 >"$HYPER_DIR/unseen"
+nasctl migrate a --to vnode3 --dry-run
+is "one that has none" "$rc $(client)" "3 1 false"
+
 tally hyper

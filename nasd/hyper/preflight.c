@@ -16,11 +16,15 @@
 #include <libvirt/virterror.h>
 
 #include "ask.h"
+#include "clocks.h"
+
+enum { CLIENT_WAIT_US = 5000000, CLIENT_LOOK_US = 250000 };
 
 struct judge {
 	const struct move *m;
 	json_t *list;
 	bool ready;
+	bool reached; /* the target has opened a disk on the export, just now */
 };
 
 __attribute__((format(printf, 5, 6)))
@@ -244,6 +248,7 @@ static void judge_disk(struct judge *j, const struct guest_disk *d)
 		 d->target, d->path, there >> 20))
 		remedy(j, "mount the export there at that path: mount -t nfs4 -o vers=4.2,hard,proto=tcp %s:%.80s MOUNT-POINT",
 		       d->group->addresses[0].net.ip.text, d->export->pseudo);
+	j->reached = j->reached || there;
 }
 
 static void judge_nic(struct judge *j, const struct guest_nic *n)
@@ -348,19 +353,40 @@ static void judge_group(struct judge *j, const json_t *status)
 		return; /* who the clients are, only the other node knows */
 	if (!say(j, is_client(g, j->m->to.conf), "client", to, is_client(g, j->m->to.conf) ?
 		 "has a connection to the floating address, as NFSv4.1 or 4.2" : "has no connection to the floating address"))
-		remedy(j, "mount the export there: mount -t nfs4 -o vers=4.2,hard,proto=tcp %s:%.80s MOUNT-POINT; "
-		       "where it is, try again: after a switchover an idle client comes back within its lease",
+		remedy(j, "mount the export there: mount -t nfs4 -o vers=4.2,hard,proto=tcp %s:%.80s MOUNT-POINT",
 		       j->m->g.group->addresses[0].net.ip.text, j->m->g.group->exports[0].pseudo);
+}
+
+static bool shows_client(const struct judge *j, const json_t *status)
+{
+	const json_t *g = find_group(status, j->m->g.group->name);
+
+	return strcmp(js_text(g, "state"), "active") != 0 || is_client(g, j->m->to.conf);
+}
+
+/* An idle client connects again when it is asked for a file, as it has been just now, and nasd
+ * looks at the connections every second. */
+static void ask_status(const struct judge *j, struct answer *a)
+{
+	struct ctl_request req = { .cmd = CTL_STATUS };
+	int64_t until = monotonic_us() + CLIENT_WAIT_US;
+
+	ask(&j->m->o->cli, &req, NULL, NULL, a);
+	while (!a->error && j->reached && !shows_client(j, a->data) && monotonic_us() < until) {
+		answer_free(a);
+		usleep(CLIENT_LOOK_US);
+		ask(&j->m->o->cli, &req, NULL, NULL, a);
+	}
 }
 
 /* nasd's own preflight goes into the list as it is. */
 static void judge_nas(struct judge *j)
 {
-	struct ctl_request req = { .cmd = CTL_STATUS }, check = { .cmd = CTL_CHECK };
+	struct ctl_request check = { .cmd = CTL_CHECK };
 	const struct hyper_options *o = j->m->o;
 	struct answer a, b;
 
-	ask(&o->cli, &req, NULL, NULL, &a);
+	ask_status(j, &a);
 	if (a.error) {
 		say(j, false, "storage", "", "nasd does not answer: %.200s", js_text(a.error, "message"));
 		remedy(j, "%.300s", js_text(a.error, "remedy"));
@@ -385,7 +411,7 @@ static void judge_nas(struct judge *j)
 
 json_t *preflight(const struct move *m, bool *ready)
 {
-	struct judge j = { m, json_array(), true };
+	struct judge j = { m, json_array(), true, false };
 
 	judge_guest(&j);
 	judge_version(&j);

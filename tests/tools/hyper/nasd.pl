@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # For tests/hyper.sh: a nasd that stands by, and says so to whoever asks on either socket.
 # A move is held, and what becomes of it is written to $HYPER_DIR/storage: asked, then went or left;
-# where there is a file $HYPER_DIR/hang it is not answered.
+# where there is a file $HYPER_DIR/hang it is not answered. Where there is a file $HYPER_DIR/unseen
+# it serves, and does not see the hypervisors' connections the first times it is asked, as many as that says.
 # usage: nasd.pl CONTROL-SOCKET STATUS-SOCKET
 use strict;
 use warnings;
@@ -13,6 +14,8 @@ $SIG{PIPE} = 'IGNORE'; # who asked may have gone
 my $dir = $ENV{HYPER_DIR};
 my $status = '"node":"nas2","groups":[{"name":"vmstore","state":"standby","owner":"nas1"}]';
 my @listeners = map { IO::Socket::UNIX->new(Local => $_, Listen => 8) or die "$_: $!\n" } @ARGV;
+my $connections = join ',', map { "{\"address\":\"10.77.1.$_\"}" } 22, 23;
+my $asked = 0;
 my $all = IO::Select->new(@listeners);
 my $held;
 
@@ -21,6 +24,12 @@ sub became {
 	print $f "$_[0]\n";
 	close $f;
 	rename("$dir/storage.new", "$dir/storage");
+}
+
+sub status {
+	open(my $f, '<', "$dir/unseen") or return $status;
+	my $clients = $asked++ < <$f> ? '' : $connections;
+	return $status =~ s/"standby"/"active","clients":[$clients]/r =~ s/"nas1"/"nas2"/r;
 }
 
 sub answer {
@@ -36,7 +45,7 @@ sub answer {
 		syswrite($held, "{\"result\":\"ok\",\"data\":{\"note\":\"\"}}\n");
 		undef $held;
 	}
-	my $data = $line =~ /"check"/ ? '"findings":[],"ready":true' : $status;
+	my $data = $line =~ /"check"/ ? '"findings":[],"ready":true' : status();
 	syswrite($c, "{\"result\":\"ok\",\"data\":{$data}}\n");
 }
 
