@@ -158,12 +158,15 @@ lab_begin() {
 
 # ---- nasd as its own status tells it
 
-# Both nodes' status into $t_tmp/st.nas1 and st.nas2; {} where there is none.
+status_of() { ctl "$1" status --json --timeout 3 >"$t_tmp/st.$1.new" 2>/dev/null; }
+
+# Both nodes' status into $t_tmp/st.nas1 and st.nas2; {} where there is none. A node that
+# was given no processor for 3 s is asked again: many a caller looks once.
 snap() {
 	local n pids=()
 	for n in $NODES; do
 		{
-			ctl "$n" status --json --timeout 3 >"$t_tmp/st.$n.new" 2>/dev/null || echo '{}' >"$t_tmp/st.$n.new"
+			status_of "$n" || status_of "$n" || echo '{}' >"$t_tmp/st.$n.new"
 			mv "$t_tmp/st.$n.new" "$t_tmp/st.$n"
 		} &
 		pids+=($!)
