@@ -125,10 +125,20 @@ static bool owned_in_this_boot(const struct group_core *g)
 					     !strcmp(g->j.owner_boot, g->cfg.boot_id));
 }
 
+/* `hold-down' goes on over a restart, by the wall clock: one that was set back makes it whole again. */
+static void resume_hold_down(struct group_core *g, int64_t now)
+{
+	int64_t since = g->cfg.wall_us - g->j.owner_wall_us;
+
+	if (g->j.owner == g->cfg.self && g->cfg.wall_us && g->j.owner_wall_us && since < g->cfg.hold_down_us)
+		g->moved_at = now - (since > 0 ? since : 0);
+}
+
 void group_start(struct group_core *g, int64_t now, const struct journal_state *journal)
 {
 	g->j = *journal;
 	g->next_monitor = g->t.started_at = now;
+	resume_hold_down(g, now);
 	if (g->j.phase == TXN_SOURCE)
 		group_journal(g, "abort", g->j.txn_epoch, NODE_NONE, "nasd restarted before the commitment");
 	if (g->j.phase == TXN_PREPARED) {

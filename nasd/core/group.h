@@ -56,6 +56,7 @@ struct group_config {
 	int self;                /* 0 or 1 */
 	char node_names[2][NAME_MAX_LEN];
 	char boot_id[JOURNAL_BOOT_ID_LEN];
+	int64_t wall_us;         /* the wall clock as nasd starts; 0: unknown */
 	char fs_uuid[40];
 	int64_t switchover_us;   /* a reply is owed within this time */
 	int64_t asked_us;        /* the same for REQUEST_ASKED, fencing included */

@@ -108,7 +108,7 @@ struct group_core {
 	bool commit_tried;         /* the commitment's record was handed out and may be on the disk */
 	bool rolling_back;         /* the running activation undoes a switchover */
 	bool said_serving;         /* in the last HELLO */
-	int64_t moved_at;          /* when a move to this node was done; 0: none since nasd started */
+	int64_t moved_at;          /* when a move to this node was done; 0: not known */
 	int64_t asked_at;          /* REQUEST_ASKED in req: since when it waits */
 	uint64_t release_epoch;    /* nobody owns the group under it, once that is written; 0: none */
 

@@ -34,6 +34,7 @@ static void keep_before(struct journal_state *s)
 	s->before.owner = s->owner;
 	memcpy(s->before.active_boot, s->active_boot, sizeof(s->active_boot));
 	memcpy(s->before.owner_boot, s->owner_boot, sizeof(s->owner_boot));
+	s->before.owner_wall_us = s->owner_wall_us;
 }
 
 static void new_owner(struct journal_state *s, const struct journal_rec *r)
@@ -45,6 +46,7 @@ static void new_owner(struct journal_state *s, const struct journal_rec *r)
 		if (s->phase == TXN_SOURCE && s->txn_epoch == r->epoch)
 			keep_before(s);
 		s->active_boot[0] = '\0';
+		s->owner_wall_us = r->wall_us;
 	}
 	s->epoch = r->epoch;
 	s->owner = r->owner;
@@ -59,6 +61,7 @@ static void take_back(struct journal_state *s)
 	s->owner = s->before.owner;
 	memcpy(s->active_boot, s->before.active_boot, sizeof(s->active_boot));
 	memcpy(s->owner_boot, s->before.owner_boot, sizeof(s->owner_boot));
+	s->owner_wall_us = s->before.owner_wall_us;
 	s->before.valid = false;
 }
 
@@ -109,6 +112,7 @@ size_t journal_summary(const struct journal_state *s, const char *group, struct 
 	if (s->epoch) {
 		r = put(out, &n, "owner", group, s->epoch, s->owner);
 		memcpy(r->boot_id, s->owner_boot, sizeof(r->boot_id));
+		r->wall_us = s->owner_wall_us;
 	}
 	if (s->epoch && s->active_boot[0]) {
 		r = put(out, &n, "active", group, s->epoch, s->owner);

@@ -31,12 +31,14 @@ struct journal_state {
 	enum step_id last_intent; /* in the open transaction */
 	char active_boot[JOURNAL_BOOT_ID_LEN]; /* boot in which this epoch's service came up here */
 	char owner_boot[JOURNAL_BOOT_ID_LEN];  /* boot in which the owner record was written */
+	int64_t owner_wall_us; /* when its first one was, by the wall clock; 0: unknown */
 	/* What a commitment replaced, in case its record has to be taken back. */
 	struct {
 		bool valid;
 		uint64_t epoch;
 		int owner;
 		char active_boot[JOURNAL_BOOT_ID_LEN], owner_boot[JOURNAL_BOOT_ID_LEN];
+		int64_t owner_wall_us;
 	} before;
 };
 
@@ -49,8 +51,8 @@ void journal_fold(struct journal_state *s, const struct journal_rec *r);
 
 /*
  * The fewest records that fold to the same state, for the journal's compaction:
- * writes at most JOURNAL_SUMMARY_MAX to out (seq and wall_us are the caller's)
- * and returns how many.
+ * writes at most JOURNAL_SUMMARY_MAX to out and returns how many. seq is the
+ * caller's, and so is a wall_us of 0.
  */
 enum { JOURNAL_SUMMARY_MAX = 4 };
 size_t journal_summary(const struct journal_state *s, const char *group, struct journal_rec *out);

@@ -170,6 +170,7 @@ static void group_config_of(const struct engine *e, const struct conf_group *c, 
 	for (int i = 0; i < 2; i++)
 		snprintf(out->node_names[i], sizeof(out->node_names[i]), "%s", e->node_names[i]);
 	snprintf(out->boot_id, sizeof(out->boot_id), "%s", e->boot_id);
+	out->wall_us = wall_us();
 	snprintf(out->fs_uuid, sizeof(out->fs_uuid), "%s", c->fs.uuid);
 	out->switchover_us = (int64_t)c->limits.switchover_us;
 	out->asked_us = ASKED_US;

@@ -52,7 +52,8 @@ int engine_journal_write(struct engine *e, struct journal_rec *rec, struct err *
 static int put_line(struct engine *e, struct journal_rec *rec, char *buf, size_t room, struct err *err)
 {
 	rec->seq = ++e->journal_seq;
-	rec->wall_us = wall_us();
+	if (!rec->wall_us)
+		rec->wall_us = wall_us();
 	return journal_line_encode(rec, buf, room, err);
 }
 

@@ -91,6 +91,8 @@ hold-blind|source.c|s/if (!f->drbd_known || !facts_drbd_connected(f).*/if (false
 hold-any-go|source.c|/^bool group_go/,/^}/s/if (!source_held(g))/if (g->state != GS_SWITCHING)/|the word to go counts at any moment
 hold-forsaken|source.c|/^void group_forsaken/,/^}/s/ || g->src == SRC_HOLD)/)/|who asked has gone, and the move stays held
 hold-two-answers|source.c|/^void group_forsaken/,/^}/s/g->gather.active = false;/;/|a forsaken request is answered twice
+hold-down-forgotten|group.c|/^\tresume_hold_down(g, now);/d|a restart ends hold-down
+hold-down-backwards|group.c|s/(since > 0 ? since : 0)/since/|a clock set back makes hold-down endless
 hold-of-the-peer|request.c|s/if ((req->hold_us || req->by_trigger) && g->j.owner/if (req->by_trigger \&\& g->j.owner/|a hold is asked of the node that does not serve
 said-once|group.c|s/if (g->state == GS_STANDBY && group_may_serve(g) != g->said_serving)/if (false)/|a standby that is free now does not say so
 EOF

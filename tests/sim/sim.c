@@ -123,6 +123,7 @@ static void configure(const struct sim *s, int node, struct group_config *cfg)
 	cfg->can_fence = s->heartbeat && !s->no_devices;
 	cfg->asked_moves = !s->no_asked_moves;
 	cfg->hold_down_us = 30000000;
+	cfg->wall_us = sim_wall(s);
 	cfg->trigger = !s->heartbeat || s->manual ? TRIGGER_MANUAL : s->asked ? TRIGGER_ASKED : TRIGGER_HEARTBEAT;
 }
 

@@ -209,6 +209,7 @@ struct sim {
 	bool asked;                /* ... or somebody else's, who asks */
 	bool guests;               /* moves that guests go along with */
 	bool no_asked_moves, by_trigger; /* group_config, group_request */
+	int64_t wall_off_us;             /* so much the wall clock was set, from now on */
 	int64_t ask_again;         /* by whom asks */
 	int64_t client_due;
 	unsigned recovered, excused; /* without a human, or because two things failed */
@@ -276,6 +277,7 @@ bool sim_quiet(const struct sim *s);
 
 /* ---- sim_life.c: clocks, pauses, networks, who hears whom */
 int64_t sim_clock(const struct sim *s, int node);
+int64_t sim_wall(const struct sim *s); /* of both nodes */
 int64_t sim_when(const struct sim *s, int node, int64_t local); /* never before now */
 void sim_clock_set(struct sim *s, int node, int64_t local, int ppm);
 bool sim_runs(const struct sim *s, int node); /* powered and not stopped */

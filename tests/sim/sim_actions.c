@@ -81,6 +81,7 @@ static void write_record(struct sim *s, int node, const struct journal_rec *r)
 
 	sim_say(s, node, "journal %s %llu %d", r->kind, (unsigned long long)r->epoch, r->owner);
 	n->rec = *r;
+	n->rec.wall_us = sim_wall(s);
 	n->journal_wait = true;
 	n->journal_fault = step == STEP_NONE ? FAULT_NONE : sim_take_fault(s, node, step, false);
 	n->journal_due = s->now + prng_range(&s->r, RECORD_MIN_US, RECORD_MAX_US);

@@ -30,6 +30,11 @@ int64_t sim_clock(const struct sim *s, int node)
 	return n->clock_local + since + since * n->ppm / 1000000;
 }
 
+int64_t sim_wall(const struct sim *s)
+{
+	return 1700000000000000 + s->now + s->wall_off_us;
+}
+
 int64_t sim_when(const struct sim *s, int node, int64_t local)
 {
 	const struct sim_node *n = &s->n[node];

@@ -122,6 +122,43 @@ START_TEST(hold_down)
 }
 END_TEST
 
+START_TEST(hold_down_over_a_restart)
+{
+	for (uint64_t seed = 1; seed <= 30; seed++) {
+		pair(seed, OWNER, false);
+		granted(move(OWNER, OTHER)); /* and 10 s */
+		sim_kill_now(s, OTHER, false, true);
+		run_ms(prng_range(&s->r, 0, 3000));
+		sim_start(s, OTHER);
+		s->by_trigger = true;
+		run_ms(2000);
+		refused(move(OTHER, OWNER), "hold-down"); /* and 10 s */
+		run_ms(10000);
+		granted(move(OTHER, OWNER));
+		rest(OWNER);
+	}
+}
+END_TEST
+
+/* The clock was set back meanwhile: no move before the whole of it is over. */
+START_TEST(hold_down_and_a_clock_set_back)
+{
+	for (uint64_t seed = 1; seed <= 30; seed++) {
+		pair(seed, OWNER, false);
+		granted(move(OWNER, OTHER));
+		sim_kill_now(s, OTHER, false, true);
+		s->wall_off_us = -prng_range(&s->r, 3600, 360000) * 1000000;
+		sim_start(s, OTHER);
+		s->by_trigger = true;
+		run_ms(15000);
+		refused(move(OTHER, OWNER), "hold-down");
+		run_ms(6000);
+		granted(move(OTHER, OWNER));
+		rest(OWNER);
+	}
+}
+END_TEST
+
 START_TEST(nobody_serves)
 {
 	for (uint64_t seed = 1; seed <= 30; seed++) {
@@ -300,6 +337,8 @@ int main(void)
 	tcase_add_test(tc, peer_serves);
 	tcase_add_test(tc, peer_serves_on);
 	tcase_add_test(tc, hold_down);
+	tcase_add_test(tc, hold_down_over_a_restart);
+	tcase_add_test(tc, hold_down_and_a_clock_set_back);
 	tcase_add_test(tc, nobody_serves);
 	tcase_add_test(tc, peer_is_dead);
 	tcase_add_test(tc, no_proof);

@@ -12,7 +12,7 @@ static struct journal_state st;
 
 static void rec_in_boot(const char *kind, uint64_t epoch, int owner, const char *boot)
 {
-	struct journal_rec r = { .epoch = epoch, .owner = owner };
+	struct journal_rec r = { .epoch = epoch, .owner = owner, .wall_us = 1000 * (int64_t)epoch };
 
 	snprintf(r.kind, sizeof(r.kind), "%s", kind);
 	snprintf(r.boot_id, sizeof(r.boot_id), "%s", boot);
@@ -78,6 +78,7 @@ START_TEST(a_commitment_taken_back)
 	is(2, A, TXN_NONE, 4);
 	ck_assert_str_eq(st.active_boot, "first");
 	ck_assert_str_eq(st.owner_boot, "first");
+	ck_assert_int_eq(st.owner_wall_us, 2000);
 	rec("abort", 4, NODE_NONE); /* once is enough */
 	is(2, A, TXN_NONE, 4);
 }
@@ -108,6 +109,7 @@ static void same(const struct journal_state *a, const struct journal_state *b)
 	ck_assert_int_eq(a->txn_peer, b->txn_peer);
 	ck_assert_str_eq(a->active_boot, b->active_boot);
 	ck_assert_str_eq(a->owner_boot, b->owner_boot);
+	ck_assert_int_eq(a->owner_wall_us, b->owner_wall_us);
 }
 
 static void round_trip(const struct journal_state *before)
