@@ -66,7 +66,7 @@ static enum cli_exit hold_storage(struct run *r)
 	if (code != CLI_DONE) {
 		struct err err;
 
-		err_set(&err, ERR_REFUSED, EBUSY, "storage", "%s", js_text(e, "message"));
+		err_set(&err, code == CLI_UNKNOWN ? ERR_TIMEOUT : ERR_REFUSED, EBUSY, "storage", "%s", js_text(e, "message"));
 		err_remedy(&err, "%s", js_text(e, "remedy"));
 		complain(&o->cli, code, &err);
 	} else if (!o->cli.json) {

@@ -13,7 +13,9 @@ static const char *where_storage(const struct run *r, enum cli_exit nas, bool le
 		return "the storage stays where it is";
 	if (left)
 		return "the storage is where it was";
-	return nas == CLI_DONE ? "the storage has moved" : "the storage has not moved as asked: nasctl status";
+	return nas == CLI_DONE ? "the storage has moved" :
+	       nas == CLI_UNKNOWN ? "it is not known where the storage is: nasctl status" :
+				    "the storage has not moved as asked: nasctl status";
 }
 
 /* VIR_DOMAIN_..., NOSTATE where it is not known; negative: nobody says. */
@@ -73,6 +75,8 @@ static bool has_moved(const struct run *r)
 
 static enum cli_exit verdict(const struct run *r, enum cli_exit nas, bool left)
 {
+	if (r->nas && !left && nas == CLI_UNKNOWN)
+		return CLI_UNKNOWN;
 	if (has_moved(r))
 		return !r->nas || nas == CLI_DONE ? CLI_DONE : CLI_FAILED;
 	if (!r->at)

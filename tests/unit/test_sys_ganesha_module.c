@@ -118,7 +118,7 @@ START_TEST(a_module_that_hangs)
 	struct ganesha_module m;
 	struct ganesha_dump d;
 	struct err e = {0};
-	int64_t t0;
+	int64_t t0, clients = -1;
 
 	if (!module_built())
 		return;
@@ -136,6 +136,8 @@ START_TEST(a_module_that_hangs)
 	ganesha_module_look(g, &m);
 	ck_assert(!m.moves && m.gate_open && m.reason[0]);
 	ck_assert_int_eq(ganesha_rehearse_requests(&group->nfs, SECOND / 10, &e), -ETIMEDOUT);
+	ck_assert_int_eq(ganesha_module_release_client(g, "10.0.0.1", &clients, &e), -ETIMEDOUT);
+	ck_assert(e.cls == ERR_TIMEOUT && clients == 0);
 	kill(s.pid, SIGCONT);
 	TIMED("stop_all", ganesha_stop_all(g, 3 * SECOND, &e));
 	ganesha_free(g);

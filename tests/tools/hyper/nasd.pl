@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # For tests/hyper.sh: a nasd that stands by, and says so to whoever asks on either socket.
 # A move is held, and what becomes of it is written to $HYPER_DIR/storage: asked, then went or left;
-# where there is a file $HYPER_DIR/hang it is not answered. Where there is a file $HYPER_DIR/unseen
+# where there is a file $HYPER_DIR/hang it is not answered, with a hang-go not when it is told to go. Where there is a file $HYPER_DIR/unseen
 # it serves, and does not see the hypervisors' connections the first times it is asked, as many as that says.
 # usage: nasd.pl CONTROL-SOCKET STATUS-SOCKET
 use strict;
@@ -42,8 +42,10 @@ sub answer {
 	}
 	if ($line =~ /"go"/ && $held) {
 		became('went');
-		syswrite($held, "{\"result\":\"ok\",\"data\":{\"note\":\"\"}}\n");
-		undef $held;
+		if (!-e "$dir/hang-go") {
+			syswrite($held, "{\"result\":\"ok\",\"data\":{\"note\":\"\"}}\n");
+			undef $held;
+		}
 	}
 	my $data = $line =~ /"check"/ ? '"findings":[],"ready":true' : status();
 	syswrite($c, "{\"result\":\"ok\",\"data\":{$data}}\n");
