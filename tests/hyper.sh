@@ -171,4 +171,45 @@ wait "${hanging[@]}"
 is "nasd hangs before the move is held: not for ever" "$(cat "$HYPER_DIR/hang.seen")" "6 timeout, a, , storage left"
 is "nasd hangs when it has been told to go: neither" "$(cat "$HYPER_DIR/hang-go.seen")" "6 timeout, , a, storage left"
 
+rm -f "$HYPER_DIR/unseen"
+nasctl migrate a --to vnode3 --postcopy --force-after 5
+is "--postcopy with --force-after" $rc 2
+nasctl migrate a --to vnode3 --postcopy-resume --postcopy
+is "--postcopy-resume with another option" $rc 2
+evacuate vnode2 --postcopy
+is "evacuate has no post-copy" $rc 2
+nasctl migrate a --to vnode3 --postcopy-after 0
+is "--postcopy-after 0" $rc 2
+nasctl migrate a --to vnode3 --postcopy-resume
+is "--postcopy-resume of a guest that just runs" "$rc $(jq -r .error.message "$HYPER_DIR/out")" \
+	"3 is not in post-copy from vnode2: nothing has broken off"
+nasctl migrate a --to vnode3 --postcopy --dry-run
+is "--postcopy: the risk is told" "$rc $(jq '[.findings[] | select(.check == "post-copy" and .ok and (.message | contains("cannot be cancelled")))] | length' "$HYPER_DIR/out")" "0 1"
+nasctl migrate a --to vnode3
+is "never without being asked for" "$rc $(cat "$HYPER_DIR/asked")" "0 0"
+mv "$HYPER_DIR/at/vnode3/a.dom" "$HYPER_DIR/at/vnode2/"
+nasctl migrate a --to vnode3 --postcopy --bandwidth 7
+is "--postcopy, --bandwidth holds after the switch, too" "$rc $(cat "$HYPER_DIR/asked")" "0 postcopy 7"
+HYPER_OLD=1 nasctl migrate a --to vnode2 --postcopy
+is "a libvirt that cannot take it up again" "$rc $(jq '[.findings[] | select(.check == "post-copy" and (.ok | not) and .remedy != "")] | length' "$HYPER_DIR/out")" "3 2"
+cp "$HYPER_DIR/at/vnode3/a.dom" "$HYPER_DIR/at/vnode2/"
+echo goes on >"$HYPER_DIR/half"
+nasctl migrate a --to vnode3
+is "a guest in post-copy does not move" "$rc $(jq -r .error.message "$HYPER_DIR/out")" "3 is in post-copy, between two hypervisors"
+nasctl migrate a --to vnode3 --postcopy-resume
+is "--postcopy-resume of one that goes on" "$rc $(jq -r .error.message "$HYPER_DIR/out")" "3 its post-copy from vnode2 goes on still, as libvirt says"
+evacuate vnode2
+is "nor is it evacuated" "$rc $(checks)" "3 guest"
+is "nasctl guests says so" "$(nasctl guests; jq -r '[.guests[] | select(.name == "a").state] | join(" ")' "$HYPER_DIR/out")" "post-copy post-copy"
+echo failed for good >"$HYPER_DIR/half"
+nasctl migrate a --to vnode3 --postcopy-resume
+is "it breaks off again" "$rc $(jq -r '"\(.result) \(.broken_off) \(.runs_on // "-")"' "$HYPER_DIR/out") $(cat "$HYPER_DIR/asked")" "1 failed true - postcopy resume 0"
+echo failed >"$HYPER_DIR/half"
+nasctl migrate a --to vnode3 --postcopy-resume --bandwidth 9
+is "it is taken up" "$rc $(jq -r '"\(.result) \(.broken_off) \(.runs_on)"' "$HYPER_DIR/out") $(cat "$HYPER_DIR/asked")" "0 done false vnode3 postcopy resume 9"
+echo failed >"$HYPER_DIR/half"
+nasctl migrate a --to vnode3 --postcopy-resume
+is "its source has died: nothing to take up" "$rc $(jq -r .error.message "$HYPER_DIR/out")" "3 only vnode3 has a part of it"
+rm "$HYPER_DIR/half"
+
 tally hyper

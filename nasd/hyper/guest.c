@@ -11,9 +11,11 @@
 #include "printable.h"
 #include "table.h"
 
-const char *guest_state_name(int state)
+const char *guest_state_name(const struct guest *g)
 {
-	switch (state) {
+	if (postcopy_state(g->state, g->reason))
+		return "post-copy";
+	switch (g->state) {
 	case VIR_DOMAIN_RUNNING: return "running";
 	case VIR_DOMAIN_BLOCKED: return "blocked";
 	case VIR_DOMAIN_PAUSED: return "paused";
@@ -92,6 +94,7 @@ static void take_all(struct guest *g, xmlXPathContextPtr x, xmlNodePtr root, con
 
 	take(x, root, "string(/domain/@type)", g->type, sizeof(g->type));
 	take(x, root, "string(/domain/cpu/@mode)", g->cpu_mode, sizeof(g->cpu_mode));
+	take(x, root, "string(/domain/memoryBacking/source/@type)", g->memory_source, sizeof(g->memory_source));
 	x->node = root;
 	disks = xmlXPathEvalExpression((const xmlChar *)"/domain/devices/disk[@device!='cdrom' and @device!='floppy' or source]", x);
 	nics = xmlXPathEvalExpression((const xmlChar *)"/domain/devices/interface", x);
@@ -121,10 +124,10 @@ int guest_read(struct guest *g, virDomainPtr dom, const struct host *h, const st
 
 	memset(g, 0, sizeof(*g));
 	snprintf(g->name, sizeof(g->name), "%s", virDomainGetName(dom));
-	if (text && virDomainGetInfo(dom, &info) == 0 && virDomainGetUUIDString(dom, g->uuid) == 0)
+	if (text && virDomainGetInfo(dom, &info) == 0 && virDomainGetState(dom, &g->state, &g->reason, 0) == 0 &&
+	    virDomainGetUUIDString(dom, g->uuid) == 0)
 		r = 0;
 	if (r == 0) {
-		g->state = info.state;
 		g->memory_kib = info.maxMem;
 		g->persistent = virDomainIsPersistent(dom) == 1;
 		doc = xmlReadMemory(text, (int)strlen(text), "domain", NULL, XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING);
@@ -176,7 +179,7 @@ static void add_guest(json_t *list, const struct guest *g, const char *host)
 						       g->disks[i].error_policy, "shareable", (int)g->disks[i].shareable, "export",
 						       g->disks[i].export ? g->disks[i].export->name : NULL));
 	json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:I, s:o}", "name", g->name, "hypervisor", host,
-					      "state", guest_state_name(g->state), "group", g->group->name, "memory_kib",
+					      "state", guest_state_name(g), "group", g->group->name, "memory_kib",
 					      (json_int_t)g->memory_kib, "disks", disks));
 }
 

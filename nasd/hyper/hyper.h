@@ -12,6 +12,7 @@
  *   preflight.c  may this guest move there?
  *   nas.c        the other half of a move with --with-nas, asked of nasd
  *   migrate.c    the move
+ *   postcopy.c   the part of it after the guest has gone on at the target
  *   evacuate.h   the moves of all guests of a hypervisor
  *
  * The two halves need no common commitment: the storage has the same address on
@@ -55,6 +56,9 @@ struct hyper_options {
 	unsigned force_after_s;  /* then the guest is stopped so that it converges; 0: never */
 	unsigned timeout_s;      /* then the move is given up */
 	bool auto_converge;
+	bool postcopy;           /* the guest may go on at the target before its memory is there, */
+	unsigned postcopy_after_s; /* ... after so long; 0: after the first pass */
+	bool resume;             /* a post-copy that has broken off */
 	unsigned jobs;           /* evacuate: so many at a time */
 	bool skip, back;
 };
@@ -106,9 +110,11 @@ struct guest {
 	char name[GUEST_NAME_MAX];
 	char uuid[VIR_UUID_STRING_BUFLEN];
 	int state;               /* VIR_DOMAIN_... */
+	int reason;              /* VIR_DOMAIN_..._..., of that state */
 	bool persistent;
 	unsigned long memory_kib;
 	char cpu_mode[24], type[16]; /* "custom", "kvm" */
+	char memory_source[16];  /* of <memoryBacking>: "file"; empty: QEMU's own */
 	struct guest_disk disks[GUEST_DISKS_MAX];
 	size_t n_disks;
 	struct guest_nic nics[GUEST_NICS_MAX];
@@ -117,7 +123,7 @@ struct guest {
 	const struct conf_group *group; /* of the first disk on an export; NULL: none is */
 };
 
-const char *guest_state_name(int state);
+const char *guest_state_name(const struct guest *g);
 int guest_read(struct guest *g, virDomainPtr dom, const struct host *h, const struct conf *c, struct err *err);
 /* The <cpu> of a domain, and text made fit for XML. The caller frees them; NULL: none. */
 char *guest_cpu_xml(virDomainPtr dom);
@@ -135,6 +141,13 @@ struct move {
 
 /* A new array. *ready: all hold. */
 json_t *preflight(const struct move *m, bool *ready);
+
+/* ---- postcopy.c: a domain that is one half of a guest in post-copy, whole or broken off */
+bool postcopy_state(int state, int reason);
+bool postcopy_domain(virDomainPtr dom);
+/* What its operator takes upon himself. */
+#define POSTCOPY_RISK "once it goes on there, its memory is on both hypervisors: it cannot be cancelled then, and is lost when either dies"
+enum { POSTCOPY_LIBVIRT = 8005000 }; /* which has VIR_MIGRATE_POSTCOPY_RESUME */
 
 /* ---- nas.c */
 struct nas;

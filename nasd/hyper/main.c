@@ -9,7 +9,8 @@
 #include "hyper.h"
 #include "terminal.h"
 
-enum { OPT_SOCKET = 256, OPT_CONFIG, OPT_TO, OPT_NAS, OPT_BANDWIDTH, OPT_DOWNTIME, OPT_FORCE, OPT_TIMEOUT, OPT_CONVERGE, OPT_JOBS, OPT_SKIP, OPT_BACK };
+enum { OPT_SOCKET = 256, OPT_CONFIG, OPT_TO, OPT_NAS, OPT_BANDWIDTH, OPT_DOWNTIME, OPT_FORCE, OPT_TIMEOUT, OPT_CONVERGE, OPT_POSTCOPY, OPT_POSTCOPY_AFTER,
+       OPT_POSTCOPY_RESUME, OPT_JOBS, OPT_SKIP, OPT_BACK };
 
 enum command { GUESTS, MIGRATE, EVACUATE };
 
@@ -27,6 +28,9 @@ static const struct option options[] = {
 	{ "force-after", required_argument, NULL, OPT_FORCE },
 	{ "timeout", required_argument, NULL, OPT_TIMEOUT },
 	{ "auto-converge", no_argument, NULL, OPT_CONVERGE },
+	{ "postcopy", no_argument, NULL, OPT_POSTCOPY },
+	{ "postcopy-after", required_argument, NULL, OPT_POSTCOPY_AFTER },
+	{ "postcopy-resume", no_argument, NULL, OPT_POSTCOPY_RESUME },
 	{ "jobs", required_argument, NULL, OPT_JOBS },
 	{ "skip", no_argument, NULL, OPT_SKIP },
 	{ "back", no_argument, NULL, OPT_BACK },
@@ -40,7 +44,8 @@ static const struct {
 	[MIGRATE] = { "migrate",
 	"usage: nasctl migrate GUEST --to HYPERVISOR [--with-nas NODE] [--dry-run] [--json]\n"
 	"       [--bandwidth MIB-PER-S] [--downtime MS] [--auto-converge] [--force-after S]\n"
-	"       [--timeout S] [--config FILE] [--socket PATH]\n" },
+	"       [--timeout S] [--postcopy | --postcopy-after S] [--config FILE] [--socket PATH]\n"
+	"       nasctl migrate GUEST --to HYPERVISOR --postcopy-resume [--bandwidth MIB-PER-S] [--json]\n" },
 	[EVACUATE] = { "evacuate",
 	"usage: nasctl evacuate HYPERVISOR [--to HYPERVISOR | --back] [--group GROUP] [--jobs N] [--skip]\n"
 	"       [--dry-run] [--json] [--bandwidth MIB-PER-S] [--downtime MS] [--auto-converge]\n"
@@ -75,6 +80,11 @@ static bool take(int c, struct hyper_options *o, enum command command)
 	case OPT_DOWNTIME: return number("downtime", optarg, 60000, &o->downtime_ms);
 	case OPT_FORCE: return number("force-after", optarg, 86400, &o->force_after_s);
 	case OPT_TIMEOUT: return number("timeout", optarg, 3540, &o->timeout_s);
+	case OPT_POSTCOPY: o->postcopy = true; return command == MIGRATE;
+	case OPT_POSTCOPY_AFTER:
+		o->postcopy = true;
+		return command == MIGRATE && number("postcopy-after", optarg, 86400, &o->postcopy_after_s);
+	case OPT_POSTCOPY_RESUME: o->resume = true; return command == MIGRATE;
 	case OPT_JOBS: return command == EVACUATE && number("jobs", optarg, 16, &o->jobs);
 	case OPT_SKIP: o->skip = true; return command == EVACUATE;
 	case OPT_BACK: o->back = true; return command == EVACUATE;
@@ -82,12 +92,25 @@ static bool take(int c, struct hyper_options *o, enum command command)
 	}
 }
 
+static bool postcopy_fits(const struct hyper_options *o)
+{
+	if (o->postcopy && o->force_after_s) {
+		fputs("nasctl: --force-after: not with --postcopy, with which every guest gets over\n", stderr);
+		return false;
+	}
+	if (o->resume && (o->postcopy || o->with_nas || o->cli.dry_run || o->downtime_ms || o->auto_converge || o->force_after_s || o->timeout_s)) {
+		fputs("nasctl: --postcopy-resume: only --bandwidth goes with it: the guest is at its target already\n", stderr);
+		return false;
+	}
+	return true;
+}
+
 /* What stands behind the options fits the command. */
 static bool fits(const struct hyper_options *o, enum command command)
 {
 	switch (command) {
 	case GUESTS: return !o->guest;
-	case MIGRATE: return o->guest && o->to;
+	case MIGRATE: return o->guest && o->to && postcopy_fits(o);
 	case EVACUATE: return o->guest && !(o->to && o->back);
 	}
 	return false;

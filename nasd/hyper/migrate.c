@@ -26,10 +26,16 @@ static void *carry(void *arg)
 		flags |= VIR_MIGRATE_PERSIST_DEST | VIR_MIGRATE_UNDEFINE_SOURCE;
 	if (o->auto_converge)
 		flags |= VIR_MIGRATE_AUTO_CONVERGE;
+	if (o->postcopy || o->resume)
+		flags |= VIR_MIGRATE_POSTCOPY;
+	if (o->resume)
+		flags |= VIR_MIGRATE_POSTCOPY_RESUME;
 	if (m->to.conf->migrate_uri[0])
 		virTypedParamsAddString(&params, &n, &room, VIR_MIGRATE_PARAM_URI, m->to.conf->migrate_uri);
 	if (o->bandwidth)
 		virTypedParamsAddULLong(&params, &n, &room, VIR_MIGRATE_PARAM_BANDWIDTH, o->bandwidth);
+	if (o->bandwidth && (flags & VIR_MIGRATE_POSTCOPY))
+		virTypedParamsAddULLong(&params, &n, &room, VIR_MIGRATE_PARAM_BANDWIDTH_POSTCOPY, o->bandwidth);
 	r->result = virDomainMigrateToURI3(m->dom, m->to.conf->uri, params, (unsigned)n, flags);
 	if (r->result < 0) {
 		host_error(&r->err, m->g.name, "libvirt did not move the guest");
@@ -103,6 +109,10 @@ static enum cli_exit run_move(const struct move *m)
 		fprintf(stderr, "nasctl: %s: it was interrupted; nothing has moved\n", m->g.name);
 		code = CLI_ROLLED_BACK;
 	}
+	if (code == CLI_DONE && m->o->resume)
+		postcopy_resume_begins(&r);
+	else if (code == CLI_DONE && m->o->postcopy && !m->o->cli.json)
+		printf("post-copy: " POSTCOPY_RISK "\n");
 	r.said = r.began = monotonic_us();
 	r.began_wall = wall_us();
 	if (code == CLI_DONE && pthread_create(&thread, NULL, carry, &r) != 0)
@@ -126,11 +136,28 @@ static enum cli_exit run_move(const struct move *m)
 
 /* ---- who, where */
 
+/* It is in post-copy; with --postcopy-resume m->from is where it came from. */
+static enum cli_exit refuse_half(const struct move *m, unsigned found)
+{
+	struct err err;
+
+	err_set(&err, ERR_REFUSED, EBUSY, m->o->guest, found ? "is in post-copy, between two hypervisors" :
+		"only %s has a part of it", m->o->to);
+	if (found)
+		err_remedy(&err, "wait for its end: nasctl guests; where it has broken off: nasctl migrate %s --to HYPERVISOR --postcopy-resume",
+			   m->o->guest);
+	else
+		err_remedy(&err, "what its source had is lost when that has died: on %s virsh destroy %s, then start it again: nasd-hyper(8)",
+			   m->o->to, m->o->guest);
+	return complain(&m->o->cli, CLI_REFUSED, &err);
+}
+
 /* Where it is active: m->from and m->dom. */
 static enum cli_exit find_guest(struct move *m)
 {
 	struct err unreachable = { 0 }, err = { 0 };
 	unsigned found = 0;
+	bool half = false;
 
 	for (size_t i = 0; i < m->c->n_hypervisors; i++) {
 		struct host h;
@@ -140,7 +167,8 @@ static enum cli_exit find_guest(struct move *m)
 			unreachable = h.err;
 		else
 			d = virDomainLookupByName(h.conn, m->o->guest);
-		if (d && virDomainIsActive(d) == 1 && ++found == 1) {
+		half = half || (d && postcopy_domain(d));
+		if (d && virDomainIsActive(d) == 1 && !(m->o->resume && !strcmp(h.conf->name, m->o->to)) && ++found == 1) {
 			m->from = h;
 			m->dom = d;
 			continue;
@@ -149,9 +177,11 @@ static enum cli_exit find_guest(struct move *m)
 			virDomainFree(d);
 		host_close(&h);
 	}
-	if (found == 1)
+	if (found == 1 && (!half || m->o->resume))
 		return CLI_DONE;
-	if (found) {
+	if (half && unreachable.cls == ERR_NONE)
+		return refuse_half(m, found);
+	if (found > 1) {
 		err_set(&err, ERR_REFUSED, EEXIST, m->o->guest, "runs on more than one hypervisor");
 		err_remedy(&err, "NEVER let two run on one disk: stop the wrong one at once, then look at the disk");
 		return complain(&m->o->cli, CLI_REFUSED, &err);
@@ -200,6 +230,8 @@ static enum cli_exit judge_and_run(struct move *m)
 	}
 	if (host_open(&m->to, m->to.conf) < 0)
 		return complain(&m->o->cli, CLI_UNREACHABLE, &m->to.err);
+	if (m->o->resume)
+		return postcopy_may_resume(m, &err) < 0 ? complain(&m->o->cli, CLI_REFUSED, &err) : run_move(m);
 	findings = preflight(m, &ready);
 	if (m->o->cli.dry_run || !ready)
 		code = show_preflight(m, findings, ready);

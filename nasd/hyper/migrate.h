@@ -4,6 +4,7 @@
  *
  *   migrate.c          who, where to; the halves are begun
  *   migrate_watch.c    what is seen of the guest's half, and its cancelling
+ *   postcopy.c         --postcopy: the switch, and what cannot be cancelled after it
  *   migrate_outcome.c  where guest and storage are in the end
  */
 #ifndef NASD_HYPER_MIGRATE_H
@@ -24,6 +25,11 @@ struct run {
 	bool gone;                /* ... as libvirt says */
 	int callback, to_callback;
 	atomic_bool stopped, ended;
+	bool asked;               /* for the switch to post-copy: it may come at any moment */
+	atomic_bool post;         /* it has come */
+	const char *too_late;     /* what would have cancelled it */
+	json_int_t sent;          /* of the memory, by then, */
+	int64_t sent_at;          /* ... when it was seen to grow last */
 	int64_t began, began_wall;
 	_Atomic int64_t stopped_us, resumed_us;
 	json_t *seen;             /* the memory's progress, as job_stats tells it, with at_us since began */
@@ -37,6 +43,7 @@ struct run {
 	unsigned long long downtime_was; /* ms; 0: not ours to set back */
 	const struct host *at;    /* where it runs in the end; NULL: nowhere */
 	bool at_known;
+	bool half_at_source, half_at_target; /* in post-copy there, in the end */
 };
 
 static inline unsigned run_limit_s(const struct run *r)
@@ -63,6 +70,21 @@ void watch_look(struct run *r);
 bool watch_to_the_end(struct run *r);
 /* What libvirt counts of the domain's job; a new object, or NULL. */
 json_t *watch_job_stats(virDomainPtr dom, unsigned flags);
+
+/* ---- postcopy.c */
+/* With stats, libvirt's of this moment: switches to post-copy where that is due. */
+void postcopy_look(struct run *r, const json_t *stats);
+/* Says once that why does not cancel it any more. */
+void postcopy_too_late(struct run *r, const char *why);
+/* Both libvirtds may have given it up, and the two QEMUs go on. */
+bool postcopy_moves_on(struct run *r);
+/* The move has failed after the switch; says so, and what to do. */
+bool postcopy_broke(const struct run *r);
+void postcopy_tell_broken(const struct run *r);
+/* m->from is not m->to. 0, or negative with err filled. */
+int postcopy_may_resume(const struct move *m, struct err *err);
+/* Before libvirt is asked to take up what has broken off. */
+void postcopy_resume_begins(struct run *r);
 
 /* ---- migrate_outcome.c */
 /* libvirt's move has ended, and what it said is in r; waits for the storage's half, and tells. */

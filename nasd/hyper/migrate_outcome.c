@@ -19,31 +19,31 @@ static const char *where_storage(const struct run *r, enum cli_exit nas, bool le
 }
 
 /* VIR_DOMAIN_..., NOSTATE where it is not known; negative: nobody says. */
-static int state_by(virConnectPtr conn, const char *name)
+static int state_by(virConnectPtr conn, const char *name, int *reason)
 {
 	virDomainPtr d = virDomainLookupByName(conn, name);
 	int state = VIR_DOMAIN_NOSTATE;
 
 	if (!d)
 		return host_no_domain() ? state : -EIO;
-	if (virDomainGetState(d, &state, NULL, 0) < 0)
+	if (virDomainGetState(d, &state, reason, 0) < 0)
 		state = -EIO;
 	virDomainFree(d);
 	return state;
 }
 
 /* A libvirtd that died in the move is started again, and knows its guests. */
-static int state_on(const struct host *h, const char *name, int64_t us)
+static int state_on(const struct host *h, const char *name, int64_t us, int *reason)
 {
 	int64_t until = monotonic_us() + us;
-	int state = state_by(h->conn, name);
+	int state = state_by(h->conn, name, reason);
 
 	while (state < 0 && monotonic_us() < until) {
 		struct host again;
 
 		nanosleep(&(struct timespec){ .tv_nsec = LOOK_US * 1000 }, NULL);
 		if (host_open_within(&again, h->conf, until - monotonic_us()) == 0)
-			state = state_by(again.conn, name);
+			state = state_by(again.conn, name, reason);
 		host_close(&again);
 	}
 	return state;
@@ -54,18 +54,23 @@ static void find_it(struct run *r)
 {
 	int64_t again_us = r->unwatched ? AGAIN_US / 10 : AGAIN_US; /* most of it is over */
 	const struct host *hosts[2] = { &r->m->to, &r->m->from };
+	bool *half[2] = { &r->half_at_target, &r->half_at_source };
 
 	r->at_known = !r->unwatched;
-	for (int i = 0; i < (r->unwatched ? 1 : 2) && !r->at; i++) { /* while it is moved, it runs on the source */
-		int state = state_on(hosts[i], r->m->g.name, again_us);
+	/* while it is moved, it runs on the source */
+	for (int i = 0; i < (r->unwatched ? 1 : 2) && (!r->at || r->half_at_target); i++) {
+		int reason = 0, state = state_on(hosts[i], r->m->g.name, again_us, &reason);
 
 		r->at_known = r->at_known && state >= 0;
-		if (state == VIR_DOMAIN_RUNNING || state == VIR_DOMAIN_BLOCKED)
+		*half[i] = r->result < 0 && state >= 0 && postcopy_state(state, reason);
+		if (!r->at && (state == VIR_DOMAIN_RUNNING || state == VIR_DOMAIN_BLOCKED))
 			r->at = hosts[i];
 	}
 	if (!r->at && r->result == 0)
 		r->at = &r->m->to;
 	r->at_known = r->at_known || r->at;
+	if (postcopy_broke(r))
+		r->at = NULL;
 }
 
 static bool has_moved(const struct run *r)
@@ -79,6 +84,8 @@ static enum cli_exit verdict(const struct run *r, enum cli_exit nas, bool left)
 		return CLI_UNKNOWN;
 	if (has_moved(r))
 		return !r->nas || nas == CLI_DONE ? CLI_DONE : CLI_FAILED;
+	if (postcopy_broke(r))
+		return CLI_FAILED;
 	if (!r->at)
 		return r->at_known ? CLI_FAILED : CLI_UNKNOWN;
 	return r->nas && !left && nas == CLI_DONE ? CLI_FAILED : CLI_ROLLED_BACK;
@@ -112,6 +119,8 @@ static void tell(const struct run *r, enum cli_exit code, enum cli_exit nas, boo
 					"progress", r->seen, "forced", (int)r->forced, "cancelled",
 					r->result == 0 ? NULL : r->cancelled ? r->cancelled : r->err.msg, "memory", stats,
 					"storage", left ? NULL : nas_result);
+		json_object_set_new(out, "postcopy", json_boolean(atomic_load(&r->post)));
+		json_object_set_new(out, "broken_off", json_boolean(postcopy_broke(r)));
 
 		print_json(out);
 		json_decref(out);
@@ -124,7 +133,9 @@ static void tell(const struct run *r, enum cli_exit code, enum cli_exit nas, boo
 		fprintf(stderr, "nasctl: storage: %s\nremedy: %s\n", js_text(nas_result, "message"), js_text(nas_result, "remedy"));
 	if (r->nas && !left && nas == CLI_DONE && json_object_get(nas_result, "result"))
 		view_entry_summary(stdout, &m->o->cli.view, nas_result);
-	if (!r->at && r->unwatched)
+	if (postcopy_broke(r))
+		postcopy_tell_broken(r);
+	else if (!r->at && r->unwatched)
 		fprintf(stderr, "nasctl: libvirt on %s may be moving %s still\n"
 			"remedy: virsh domjobinfo %s there, then nasctl guests; until it is known where it runs it must not be started\n",
 			m->from.conf->name, m->g.name, m->g.name);
@@ -132,8 +143,11 @@ static void tell(const struct run *r, enum cli_exit code, enum cli_exit nas, boo
 		fprintf(stderr, r->at_known ? "nasctl: %s does not run\nremedy: look at its log on %s, then: virsh start\n" :
 			"nasctl: nobody says whether %s runs\nremedy: nasctl guests; look at %s before it is started elsewhere\n",
 			m->g.name, m->from.conf->name);
-	printf("%s runs on %s, %s", m->g.name, r->at ? r->at->conf->name : r->at_known ? "no hypervisor" : "an unknown hypervisor",
-	       where_storage(r, nas, left));
+	if (postcopy_broke(r))
+		printf("%s is between %s and %s, %s", m->g.name, m->from.conf->name, m->to.conf->name, where_storage(r, nas, left));
+	else
+		printf("%s runs on %s, %s", m->g.name, r->at ? r->at->conf->name : r->at_known ? "no hypervisor" : "an unknown hypervisor",
+		       where_storage(r, nas, left));
 	if (stats)
 		printf("; total %s, stopped for %lld ms as QEMU counts, %s sent in %lld passes", view_duration(took, total),
 		       (long long)js_int(stats, "downtime_ms"), view_bytes(js_int(stats, "memory_sent"), bytes),
@@ -150,7 +164,7 @@ enum cli_exit migrate_finish(struct run *r)
 	int64_t took = monotonic_us() - r->began;
 	bool left = false;
 
-	if (r->result < 0 && virConnectIsAlive(r->m->from.conn) != 1)
+	if (r->result < 0 && (virConnectIsAlive(r->m->from.conn) != 1 || atomic_load(&r->post)))
 		r->unwatched = !watch_to_the_end(r);
 	if (r->forced && r->result < 0 && !r->unwatched)
 		virDomainResume(r->dom); /* as libvirt does itself, when it can */

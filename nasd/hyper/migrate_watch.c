@@ -30,6 +30,8 @@ static int on_life(virConnectPtr conn, virDomainPtr dom, int event, int detail, 
 
 	(void)conn;
 	(void)dom;
+	if (event == VIR_DOMAIN_EVENT_SUSPENDED && detail == VIR_DOMAIN_EVENT_SUSPENDED_POSTCOPY)
+		atomic_store(&r->post, true);
 	if (event == VIR_DOMAIN_EVENT_SUSPENDED &&
 	    (detail == VIR_DOMAIN_EVENT_SUSPENDED_MIGRATED || detail == VIR_DOMAIN_EVENT_SUSPENDED_PAUSED))
 		note_stopped(r);
@@ -40,11 +42,12 @@ static int on_life(virConnectPtr conn, virDomainPtr dom, int event, int detail, 
 static int on_life_there(virConnectPtr conn, virDomainPtr dom, int event, int detail, void *data)
 {
 	struct run *r = data;
+	int64_t never = 0;
 
 	(void)conn;
 	(void)detail;
 	if (event == VIR_DOMAIN_EVENT_RESUMED && !strcmp(virDomainGetName(dom), r->m->g.name))
-		atomic_store(&r->resumed_us, monotonic_us());
+		atomic_compare_exchange_strong(&r->resumed_us, &never, monotonic_us()); /* once more at the end of a post-copy */
 	return 0;
 }
 
@@ -61,6 +64,7 @@ json_t *watch_job_stats(virDomainPtr dom, unsigned flags)
 		{ VIR_DOMAIN_JOB_MEMORY_DIRTY_RATE, "dirty_pages_per_s" },
 		{ VIR_DOMAIN_JOB_MEMORY_ITERATION, "iteration" },
 		{ VIR_DOMAIN_JOB_DOWNTIME, "downtime_ms" },
+		{ VIR_DOMAIN_JOB_MEMORY_POSTCOPY_REQS, "postcopy_requests" },
 	};
 	virTypedParameterPtr params = NULL;
 	json_t *out = NULL;
@@ -79,26 +83,28 @@ json_t *watch_job_stats(virDomainPtr dom, unsigned flags)
 	return out;
 }
 
-static void say_progress(const struct run *r)
+static void say_progress(const struct run *r, json_t *s)
 {
 	char left[VIEW_VALUE_MAX], total[VIEW_VALUE_MAX], took[VIEW_VALUE_MAX];
-	json_t *s = watch_job_stats(r->dom, 0);
 
 	if (s && json_array_size(r->seen) < SEEN_MAX) {
 		json_object_set_new(s, "at_us", json_integer(monotonic_us() - r->began));
 		json_array_append(r->seen, s);
 	}
 	if (r->m->o->cli.json)
-		return json_decref(s);
+		return;
 	if (!js_int(s, "memory_total"))
 		printf("%10s  %s prepares\n", view_duration(monotonic_us() - r->began, took), r->m->to.conf->name);
+	else if (atomic_load(&r->post))
+		printf("%10s  post-copy: %s of %s left, %lld times it had to wait for some\n", view_duration(monotonic_us() - r->began, took),
+		       view_bytes(js_int(s, "memory_remaining"), left), view_bytes(js_int(s, "memory_total"), total),
+		       (long long)js_int(s, "postcopy_requests"));
 	else
 		printf("%10s  memory: pass %lld, %s of %s left, %lld pages/s dirtied\n",
 		       view_duration(monotonic_us() - r->began, took), (long long)js_int(s, "iteration"),
 		       view_bytes(js_int(s, "memory_remaining"), left), view_bytes(js_int(s, "memory_total"), total),
 		       (long long)js_int(s, "dirty_pages_per_s"));
 	fflush(stdout);
-	json_decref(s);
 }
 
 /* Said before it is done: a QEMU that waits for a dead target hears it when its TCP gives up. */
@@ -121,28 +127,48 @@ static bool may_cancel(const struct run *r)
 	return !atomic_load(&r->stopped) || r->forced;
 }
 
+static const char *reason_to_cancel(const struct run *r, int64_t took_s)
+{
+	if (virConnectIsAlive(r->m->to.conn) == 0) /* QEMU would go on trying for minutes, and the guest stand */
+		return "the target's libvirtd does not answer any more";
+	if (!may_cancel(r) && !r->asked)
+		return NULL;
+	if (hyper_interrupted())
+		return "it was interrupted";
+	if (r->nas && nas_called_off(r->nas))
+		return "nasd has called the storage's move off";
+	return took_s >= run_limit_s(r) ? "the guest did not get over in time" : NULL;
+}
+
+/* A question to its QEMU would be one for whose answer the guest waits. */
+static bool stands(const struct run *r)
+{
+	return atomic_load(&r->stopped) && !r->forced && !(atomic_load(&r->post) && (r->m->o->resume || atomic_load(&r->resumed_us)));
+}
+
 void watch_look(struct run *r)
 {
 	const struct hyper_options *o = r->m->o;
 	int64_t now = monotonic_us(), took_s = (now - r->began) / 1000000;
+	const char *why = reason_to_cancel(r, took_s);
+	json_t *stats;
 
-	if (virConnectIsAlive(r->m->to.conn) == 0) /* QEMU would go on trying for minutes, and the guest stand */
-		cancel(r, "the target's libvirtd does not answer any more");
-	else if (hyper_interrupted() && may_cancel(r))
-		cancel(r, "it was interrupted");
-	else if (r->nas && nas_called_off(r->nas) && may_cancel(r))
-		cancel(r, "nasd has called the storage's move off");
-	else if (took_s >= run_limit_s(r) && may_cancel(r))
-		cancel(r, "the guest did not get over in time");
+	if (why && r->asked)
+		postcopy_too_late(r, why);
+	else if (why)
+		cancel(r, why);
 	if (o->force_after_s && took_s >= o->force_after_s && !r->forced && !r->cancelled && !atomic_load(&r->stopped)) {
 		r->forced = virDomainSuspend(r->dom) == 0;
 		if (r->forced && !o->cli.json)
 			printf("the guest is stopped now, so that the rest gets over (--force-after)\n");
 	}
-	if (now - r->said < SAY_US || (atomic_load(&r->stopped) && !r->forced))
-		return; /* no question to a QEMU for whose answers the guest waits */
+	if (now - r->said < SAY_US || stands(r))
+		return;
 	r->said = now;
-	say_progress(r);
+	stats = watch_job_stats(r->dom, 0);
+	postcopy_look(r, stats);
+	say_progress(r, stats);
+	json_decref(stats);
 }
 
 static int begin_watching(struct run *r, int64_t us, struct err *err)
@@ -200,9 +226,10 @@ static int under_way(struct run *r)
 		return r->gone ? 0 : -EIO;
 	if (virDomainGetState(r->dom, &state, &reason, 0) < 0)
 		return host_no_domain() ? 0 : -EIO;
-	if (state == VIR_DOMAIN_PAUSED && reason == VIR_DOMAIN_PAUSED_MIGRATION) {
+	if (state == VIR_DOMAIN_PAUSED && (reason == VIR_DOMAIN_PAUSED_MIGRATION || postcopy_state(state, reason))) {
+		atomic_store(&r->post, postcopy_state(state, reason));
 		note_stopped(r);
-		return 1;
+		return reason != VIR_DOMAIN_PAUSED_POSTCOPY_FAILED || postcopy_moves_on(r);
 	}
 	if (virDomainGetJobInfo(r->dom, &job) < 0) {
 		virErrorPtr e = virGetLastError();
@@ -220,7 +247,7 @@ bool watch_to_the_end(struct run *r)
 	unsigned quiet = 0; /* a libvirtd that was started again knows its guests before their jobs */
 	struct err err;
 
-	for (; now < until; now = monotonic_us()) {
+	for (; now < until || r->asked; now = monotonic_us()) { /* a post-copy ends by itself only */
 		int on = under_way(r);
 
 		if (on == 0 && ++quiet == QUIET)

@@ -62,8 +62,11 @@ static void judge_guest(struct judge *j)
 	const struct guest *g = &j->m->g;
 	const char *from = j->m->from.conf->name;
 
-	if (!say(j, g->state == VIR_DOMAIN_RUNNING || g->state == VIR_DOMAIN_BLOCKED, "guest", from, "%s is %s", g->name,
-		 guest_state_name(g->state)))
+	if (postcopy_state(g->state, g->reason)) {
+		say(j, false, "guest", from, "%s is in post-copy, between two hypervisors", g->name);
+		remedy(j, "wait for its end: nasctl guests; where it has broken off: nasctl migrate %.100s --to HYPERVISOR --postcopy-resume", g->name);
+	} else if (!say(j, g->state == VIR_DOMAIN_RUNNING || g->state == VIR_DOMAIN_BLOCKED, "guest", from, "%s is %s", g->name,
+			guest_state_name(g)))
 		remedy(j, "only a guest that runs is moved live: virsh resume %.100s, or start it on %.40s", g->name,
 		       j->m->to.conf->name);
 	if (g->more && !say(j, false, "devices", from, "it has more disks or interfaces than can be judged"))
@@ -82,6 +85,30 @@ static void judge_version(struct judge *j)
 	if (!say(j, to >= from, "qemu-version", j->m->to.conf->name, "QEMU %lu.%lu.%lu, the source's is %lu.%lu.%lu",
 		 to / 1000000, to / 1000 % 1000, to % 1000, from / 1000000, from / 1000 % 1000, from % 1000))
 		remedy(j, "install a QEMU there that is at least as new; an older one may not understand what it is sent");
+}
+
+/* Whether the target's kernel lets QEMU have userfaultfd, libvirt says when the move begins: before anything has moved. */
+static void judge_postcopy(struct judge *j)
+{
+	const struct move *m = j->m;
+	const struct host *hosts[2] = { &m->from, &m->to };
+	bool file = !strcmp(m->g.memory_source, "file"), ok = !file;
+
+	for (int i = 0; i < 2; i++) {
+		unsigned long version = 0;
+
+		if (virConnectGetLibVersion(hosts[i]->conn, &version) == 0 && version >= POSTCOPY_LIBVIRT)
+			continue;
+		ok = say(j, false, "post-copy", hosts[i]->conf->name, "libvirt %lu.%lu.%lu cannot take up a post-copy that breaks off",
+			 version / 1000000, version / 1000 % 1000, version % 1000);
+		remedy(j, "install libvirt 8.5 or newer there, or leave --postcopy away");
+	}
+	if (file) {
+		say(j, false, "post-copy", m->from.conf->name, "the guest's memory lies in a file");
+		remedy(j, "QEMU cannot fetch what is missing of a file: set <source type='memfd'/> (virsh edit), and start the guest anew");
+	}
+	if (ok)
+		say(j, true, "post-copy", m->to.conf->name, POSTCOPY_RISK);
 }
 
 static void judge_memory(struct judge *j)
@@ -414,7 +441,13 @@ json_t *preflight(const struct move *m, bool *ready)
 	struct judge j = { m, json_array(), true, false };
 
 	judge_guest(&j);
+	if (postcopy_state(m->g.state, m->g.reason)) { /* the other half would look like a second guest */
+		*ready = false;
+		return j.list;
+	}
 	judge_version(&j);
+	if (m->o->postcopy)
+		judge_postcopy(&j);
 	judge_memory(&j);
 	judge_name(&j);
 	judge_cpu(&j);
