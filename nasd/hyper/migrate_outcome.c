@@ -148,7 +148,10 @@ static void tell(const struct run *r, enum cli_exit code, enum cli_exit nas, boo
 	else
 		printf("%s runs on %s, %s", m->g.name, r->at ? r->at->conf->name : r->at_known ? "no hypervisor" : "an unknown hypervisor",
 		       where_storage(r, nas, left));
-	if (stats)
+	if (r->result == 0 && atomic_load(&r->post)) /* of such a one libvirt keeps no figures */
+		printf("; total %s, stopped for %s", view_duration(took, total),
+		       r->stopped_us && r->resumed_us ? view_duration(r->resumed_us - r->stopped_us, bytes) : "a time not seen");
+	else if (stats)
 		printf("; total %s, stopped for %lld ms as QEMU counts, %s sent in %lld passes", view_duration(took, total),
 		       (long long)js_int(stats, "downtime_ms"), view_bytes(js_int(stats, "memory_sent"), bytes),
 		       (long long)js_int(stats, "iteration"));

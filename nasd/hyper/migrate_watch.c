@@ -86,16 +86,17 @@ json_t *watch_job_stats(virDomainPtr dom, unsigned flags)
 static void say_progress(const struct run *r, json_t *s)
 {
 	char left[VIEW_VALUE_MAX], total[VIEW_VALUE_MAX], took[VIEW_VALUE_MAX];
+	bool known = js_int(s, "memory_total") > 0, post = atomic_load(&r->post);
 
 	if (s && json_array_size(r->seen) < SEEN_MAX) {
 		json_object_set_new(s, "at_us", json_integer(monotonic_us() - r->began));
 		json_array_append(r->seen, s);
 	}
-	if (r->m->o->cli.json)
+	if (r->m->o->cli.json || (post && !known))
 		return;
-	if (!js_int(s, "memory_total"))
+	if (!known)
 		printf("%10s  %s prepares\n", view_duration(monotonic_us() - r->began, took), r->m->to.conf->name);
-	else if (atomic_load(&r->post))
+	else if (post)
 		printf("%10s  post-copy: %s of %s left, %lld times it had to wait for some\n", view_duration(monotonic_us() - r->began, took),
 		       view_bytes(js_int(s, "memory_remaining"), left), view_bytes(js_int(s, "memory_total"), total),
 		       (long long)js_int(s, "postcopy_requests"));
