@@ -57,8 +57,10 @@ void commands_started(void)
 
 int commands_tick(void)
 {
-	int ms = commands.state_ready ? grace_tick(&commands.parts) : -1;
+	int ms = commands.state_ready ? grace_tick(&commands.parts) : -1, awake_ms = expire_tick();
 
+	if (ms < 0 || ms > awake_ms)
+		ms = awake_ms;
 	return commands.ready && hooks_tick() ? TICK_MS : ms;
 }
 

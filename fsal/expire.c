@@ -14,10 +14,27 @@
 #include <stdlib.h>
 
 #include "clients.h"
+#include "clock.h"
 #include "lease_time.h"
 #include "nfs_core.h"
 
-enum { SILENT_S = 2 };
+/* Shorter than the second that may be lost where SILENT_S is counted in whole ones. */
+enum { SILENT_S = 2, TICK_MS = 250, STILL_US = 800000 };
+
+static struct { /* the control thread's */
+	int64_t at;   /* when it was seen to run */
+	time_t since; /* since when it has, without a rest: 0: always */
+} awake;
+
+int expire_tick(void)
+{
+	int64_t now = clock_now_us();
+
+	if (awake.at && now - awake.at > STILL_US)
+		awake.since = lease_time();
+	awake.at = now;
+	return TICK_MS;
+}
 
 /* Whose leases were ended, and what they held is not known to be free yet. */
 struct ending {
@@ -122,6 +139,9 @@ int expire_clients(hash_table_t *states, const char *address, size_t *released, 
 	size_t left;
 
 	*released = 0;
+	expire_tick();
+	if (awake.since + SILENT_S > lease_time())
+		return fault_set(fault, EAGAIN, "the server itself stood still less than %d s ago: whom it has not heard may live", SILENT_S);
 	look_around(&look);
 	if (look.alive)
 		return fault_set(fault, EAGAIN, "it was heard less than %d s ago: what is dead says nothing", SILENT_S);

@@ -61,6 +61,13 @@ load dead 1
 is "a client with opens and locks" "$(states_of one)" $OPENS
 ask one client-release address=127.0.0.1
 is "one that is heard is refused" "$(field errno)" 11
+kill -STOP "$(cat "$work/one.pid")"
+ask one client-release address=127.0.0.1 &
+asker=$!
+sleep 3 # by the server's clock he is silent then
+kill -CONT "$(cat "$work/one.pid")"
+wait $asker
+is "a server that stood still itself lets go of nobody" "$(field errno) $(field error | grep -o 'stood still')" "11 stood still"
 kill -9 $loader
 : >"$work/asked"
 within 30 released

@@ -39,7 +39,7 @@ install_helpers() {
 	HELPERS=bench-$$
 	for n in nas1 nas2; do
 		mkdir -p "$LAB_STATE/node/$n/bin/$HELPERS"
-		cp "$OUT/floor" "$here/peer-script.sh" "$here/lib/idle.sh" \
+		cp "$OUT/floor" "$here/peer-script.sh" "$here/lib/idle.sh" "$here/lib/hold.pl" \
 			"$LAB_STATE/node/$n/bin/$HELPERS/"
 	done
 	HELPERS=/lab/bin/$HELPERS

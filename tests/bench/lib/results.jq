@@ -86,7 +86,12 @@ def pacemaker: $raw.pacemaker | if . then {nasd: stack("nasd"), peer: stack("pee
 	program_start_ms: ($raw["pacemaker-starts"] // [] | map(.start_us) | us | stats),
 	payloads: ($raw["end-pacemaker"] // [] | map({stack, name, clean, writes, write_errors, read_errors, bad_blocks}))} else null end;
 
-{noise: noise, nasd: nasd, floor: floor_part, script: script, pacemaker: pacemaker, memory: $raw.memory} as $p |
+def hold: $raw.hold | if . then {
+	lengths: (group_by([.under, .seconds]) | map({under: .[0].under, seconds: .[0].seconds, load: [map(.load) | min, max],
+		guest_gap_ms: (map(.guest.longest_gap_ms) | stats), freeze_ms: (map(.move.freeze_us) | us | stats), steps: steps})),
+	payloads: ([$raw["end-hold-bench"]] | map(select(.) | .[0]) | clean)} else null end;
+
+{noise: noise, nasd: nasd, floor: floor_part, script: script, pacemaker: pacemaker, hold: hold, memory: $raw.memory} as $p |
 {
 	quick: ($quick != ""),
 	machine: ($raw.machine[0] + {load_end: ($load_end | tonumber)}),

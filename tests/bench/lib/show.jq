@@ -45,4 +45,8 @@ def at($p): (.load[$p] // []) as $l | "load \($l | map(tostring) | join(" to "))
 		row("processes made in both nodes, move"; .move_forks), row("  in the one left, power cut"; .crash_forks), "  load \(.load | map(tostring) | join(" to "))"),
 	row("one program start (/bin/true)"; .program_start_ms),
 	(.payloads[] | "  \(.stack), \(.name): \(if .clean then "clean" else "NOT CLEAN" end): \(.writes) writes, errors \(.write_errors)+\(.read_errors), bad blocks \(.bad_blocks)")),
+(.parts.hold | select(.) | (.lengths[] | head("7. a move held \(.seconds) s, \(.under) (load \(.load | map(tostring) | join(" to ")))"),
+		row("guest's gap"; .guest_gap_ms), row("nasd's freeze_us"; .freeze_ms),
+		(.steps[] | select(.step | IN("gate", "unmount", "mount", "export")) | row("  \(.step) \(.side)"; .ms))),
+	(.payloads[] | "  \(.name): \(if .clean then "clean" else "NOT CLEAN" end): \(.writes) writes, errors \(.write_errors)+\(.read_errors), bad blocks \(.bad_blocks)")),
 "", "ratios of medians", (.ratios | to_entries[] | select(.value) | "  " + (.key | pad(50)) + (.value | lpad(8)))

@@ -6,17 +6,17 @@
 # nobody else notices. The long form also measures the wait without it, the lease; and has
 # Pacemaker on the hypervisors do all of it, as nasd-pacemaker(7) says.
 #
-# usage: hyperfail.sh [--quick | virtualdomain]
+# usage: hyperfail.sh [--quick | hangs | virtualdomain]
 # shellcheck source=tests/lab/t/functions.sh
 . "$(dirname "$(readlink -f "$0")")/functions.sh"
 dead=10.77.1.22 alive=10.77.1.23
 
-parts='refusals released waited_out virtualdomain'
+parts='refusals hangs released waited_out virtualdomain'
 case ${1:-} in
 --quick) parts='refusals released' ;;
-virtualdomain) parts=virtualdomain ;;
+hangs | virtualdomain) parts=$1 ;;
 '') ;;
-*) die "usage: hyperfail.sh [--quick | virtualdomain]" ;;
+*) die "usage: hyperfail.sh [--quick | hangs | virtualdomain]" ;;
 esac
 
 release() { ctl "$(active)" client release "$1" --peer-confirmed-dead "$1" --json 2>/dev/null; } # ADDRESS
@@ -83,6 +83,17 @@ refusals() {
 	is "on the standby: refused" $? 3
 }
 
+# The module does not answer in time: nobody knows, and nothing is said to be free.
+hangs() {
+	# shellcheck disable=SC2016
+	on "$(active)" sh -c 'p=$(pidof ganesha.nfsd); kill -STOP $p
+		nasctl client release "$1" --peer-confirmed-dead "$1" --json; rc=$?; kill -CONT $p; exit $rc' sh "$dead" >"$t_tmp/out" 2>/dev/null
+	is "a server that hangs: the outcome is not known" "$? $(jq -r .error.class "$t_tmp/out")" "6 timeout"
+	check "it says so, and when the locks end by themselves" jq -e '.error | (.message | contains("does not answer")) and (.remedy | contains("lease"))' "$t_tmp/out"
+	writes_on g || fail "the guest writes on when it answers again"
+	await 40 "the pair is ready" is_ready
+}
+
 # Pacemaker fences the dead one, the NAS is told, and the guest starts on vnode3, in this order.
 virtualdomain() {
 	local a from
@@ -124,9 +135,14 @@ at_end 'lab guest stop g --kill; on vnode3 virsh destroy g; on vnode3 rm -f /mnt
 
 first=1
 for part in $parts; do
-	[ "$part" = refusals ] || [ -n "$first" ] || guest_back
-	"$part"
-	[ "$part" = refusals ] || first=''
+	case $part in
+	refusals | hangs) "$part" ;;
+	*)
+		[ -n "$first" ] || guest_back
+		first=''
+		"$part"
+		;;
+	esac
 done
 is "the guest has seen no error" "$(complaints g)" ""
 check "the guest verifies all it wrote" lab guest stop g
