@@ -91,6 +91,9 @@ link_loss() {
 	check "the guest writes on" writes_on guest "$HANG"
 	note "guest, gap of the link's loss: $(gap_between guest "$from" "$(wall_us)") ms"
 	link_up "$a"
+	lab service "$b" nasd restart >/dev/null || die "nasd cannot be restarted"
+	await 20 "$b serves on" eval "ctl $b status --json | jq -e '.groups[0].state == \"active\"'"
+	check "hold-down goes on over a restart of nasd" grep hold-down <<<"$(ctl "$b" switchover "$a" --by keepalived 2>&1)"
 	n=$(log_lines "$b")
 	on "$b" ip link set vec0 down
 	await 20 "within hold-down $b is not relieved" log_says "$b" "$n" 'hold-down'
