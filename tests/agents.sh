@@ -16,7 +16,8 @@ mkdir "$tmp/bin" "$tmp/rsc"
 mounts() { # WHAT OPTIONS WANTED [RETRIES]: the checks that fail of one mount from the floating address, and the exit status
 	echo "10.0.0.1:/vms /mnt/vm $2 0 0" >"$tmp/mounts"
 	echo "${4:-8}" >"$tmp/retries"
-	NASD_MOUNTS=$tmp/mounts NASD_TCP_RETRIES=$tmp/retries sh "$here/../configs/hypervisor/nasd-hypervisor-check" 10.0.0.1 fd00::1 >"$tmp/out"
+	echo "${5:-1}" >"$tmp/faults"
+	NASD_MOUNTS=$tmp/mounts NASD_TCP_RETRIES=$tmp/retries NASD_USERFAULTFD=$tmp/faults sh "$here/../configs/hypervisor/nasd-hypervisor-check" 10.0.0.1 fd00::1 >"$tmp/out"
 	rc=$?
 	is "hypervisor check: $1" "$(sed -n 's/^FAIL  *\([a-z]*\) .*/\1/p' "$tmp/out" | paste -sd' ') $rc" "$3"
 	is "hypervisor check: $1: a remedy for each" "$(grep -c remedy: "$tmp/out")" "$(grep -c ^FAIL "$tmp/out")"
@@ -29,6 +30,10 @@ mounts "NFS 3, soft, UDP, own locks" "nfs rw,vers=3,soft,proto=udp,timeo=11,nolo
 mounts "soft" "nfs4 rw,vers=4.2,soft,proto=tcp,timeo=600,local_lock=none,addr=10.0.0.1" "hard 1"
 mounts "short timeo" "nfs4 rw,vers=4.2,hard,proto=tcp,timeo=50,addr=10.0.0.1" "timeo 1"
 mounts "TCP that tries for 15 minutes" "nfs4 rw,vers=4.2,$good" "tcp 1" 15
+mounts "post-copy needs root" "nfs4 rw,vers=4.2,$good" " 0" 8 0
+is "hypervisor check: post-copy needs root: it is said" "$(grep -c '^note  post-copy .*unprivileged_userfaultfd=1' "$tmp/out")" 1
+mounts "post-copy does not" "nfs4 rw,vers=4.2,$good" " 0" 8 1
+is "hypervisor check: post-copy does not: nothing is said" "$(grep -c '^note' "$tmp/out")" 0
 mounts "another server's is none of ours" "nfs4 rw,vers=4.2,soft,addr=10.0.0.2" "mount 1"
 
 # The agents' PATH is their own: the copies that are tested look here first.

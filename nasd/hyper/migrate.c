@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "ask.h"
 #include "clocks.h"
@@ -40,6 +41,7 @@ static void *carry(void *arg)
 	if (r->result < 0) {
 		host_error(&r->err, m->g.name, "libvirt did not move the guest");
 		err_remedy(&r->err, "see the log of libvirtd on %s and %s", m->from.conf->name, m->to.conf->name);
+		postcopy_explain(r);
 	}
 	virTypedParamsFree(params, n);
 	atomic_store(&r->ended, true);
@@ -83,6 +85,18 @@ static enum cli_exit hold_storage(struct run *r)
 	return code;
 }
 
+/* Ends this program: what libvirt's call uses may not go before that. */
+static _Noreturn void finish_without(struct run *r)
+{
+	enum cli_exit code;
+
+	r->result = -1;
+	err_set(&r->err, ERR_PEER, EIO, r->m->g.name, "libvirt on %s does not say how the move ended", r->m->from.conf->name);
+	code = migrate_finish(r);
+	fflush(stdout);
+	_exit((int)code);
+}
+
 static enum cli_exit run_move(const struct move *m)
 {
 	struct run r = { .m = m, .callback = -1, .to_callback = -1, .seen = json_array() };
@@ -118,10 +132,12 @@ static enum cli_exit run_move(const struct move *m)
 	if (code == CLI_DONE && pthread_create(&thread, NULL, carry, &r) != 0)
 		code = CLI_FAILED;
 	if (code == CLI_DONE) {
-		while (!atomic_load(&r.ended)) {
+		while (!atomic_load(&r.ended) && !postcopy_forsaken(&r)) {
 			nanosleep(&(struct timespec){ .tv_nsec = LOOK_US * 1000 }, NULL);
 			watch_look(&r);
 		}
+		if (!atomic_load(&r.ended))
+			finish_without(&r);
 		pthread_join(thread, NULL);
 		code = migrate_finish(&r);
 		away = r.result == 0;

@@ -28,6 +28,7 @@ struct run {
 	bool asked;               /* for the switch to post-copy: it may come at any moment */
 	atomic_bool post;         /* it has come */
 	const char *too_late;     /* what would have cancelled it */
+	int64_t gone_at;          /* since then the source knows no such domain */
 	json_int_t sent;          /* of the memory, by then, */
 	int64_t sent_at;          /* ... when it was seen to grow last */
 	int64_t began, began_wall;
@@ -74,8 +75,12 @@ json_t *watch_job_stats(virDomainPtr dom, unsigned flags);
 /* ---- postcopy.c */
 /* With stats, libvirt's of this moment: switches to post-copy where that is due. */
 void postcopy_look(struct run *r, const json_t *stats);
+/* A failure that is QEMU's not being let use post-copy gets its remedy. */
+void postcopy_explain(struct run *r);
 /* Says once that why does not cancel it any more. */
 void postcopy_too_late(struct run *r, const char *why);
+/* The source's QEMU has died, and libvirt's call does not come back: the target's answers nobody, for want of memory. */
+bool postcopy_forsaken(struct run *r);
 /* Both libvirtds may have given it up, and the two QEMUs go on. */
 bool postcopy_moves_on(struct run *r);
 /* The move has failed after the switch; says so, and what to do. */

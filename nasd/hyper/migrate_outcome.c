@@ -129,6 +129,8 @@ static void tell(const struct run *r, enum cli_exit code, enum cli_exit nas, boo
 	if (r->result < 0)
 		fprintf(stderr, "nasctl: %s: %s%s\n", m->g.name, r->cancelled ? r->cancelled : r->err.msg,
 			has_moved(r) ? "; it has moved all the same" : "");
+	if (r->result < 0 && !r->cancelled && !has_moved(r) && !postcopy_broke(r) && r->err.remedy[0])
+		fprintf(stderr, "remedy: %s\n", r->err.remedy);
 	if (r->nas && !left && nas != CLI_DONE)
 		fprintf(stderr, "nasctl: storage: %s\nremedy: %s\n", js_text(nas_result, "message"), js_text(nas_result, "remedy"));
 	if (r->nas && !left && nas == CLI_DONE && json_object_get(nas_result, "result"))

@@ -30,6 +30,14 @@ bool postcopy_domain(virDomainPtr dom)
 
 /* ---- the switch */
 
+void postcopy_explain(struct run *r)
+{
+	if (!r->m->o->postcopy || r->asked || !strstr(r->err.msg, "ostcopy is not supported"))
+		return;
+	err_remedy(&r->err, "on %s: sysctl -w vm.unprivileged_userfaultfd=1 (QEMU's log says what is missing), or leave --postcopy away",
+		   r->m->to.conf->name);
+}
+
 /* Memory is sent: a switch that was asked for before that is forgotten by QEMU. */
 static bool is_due(const struct run *r, const json_t *stats)
 {
@@ -64,6 +72,18 @@ void postcopy_too_late(struct run *r, const char *why)
 }
 
 /* ---- when it has broken off */
+
+bool postcopy_forsaken(struct run *r)
+{
+	int64_t now = monotonic_us();
+	int state;
+
+	if (!atomic_load(&r->post) || virDomainGetState(r->dom, &state, NULL, 0) == 0 || !host_no_domain())
+		r->gone_at = 0;
+	else if (!r->gone_at)
+		r->gone_at = now;
+	return r->gone_at && now - r->gone_at >= AGAIN_US;
+}
 
 bool postcopy_moves_on(struct run *r)
 {

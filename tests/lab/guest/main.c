@@ -16,6 +16,7 @@
 #include "guestinit.h"
 #include "heartbeat.h"
 #include "lock.h"
+#include "memory.h"
 #include "meta.h"
 #include "options.h"
 #include "report.h"
@@ -35,6 +36,7 @@ struct run {
 	struct writer writer; /* --file */
 	struct meta meta;     /* --meta */
 	struct heartbeat heartbeat;
+	struct memory memory;
 	sigset_t stop_signals;
 };
 
@@ -120,6 +122,10 @@ static int run_payload(struct run *run, bool guest)
 		rc = start_thread(signal_thread, run, &other);
 	if (rc == 0 && run->opt.lock)
 		rc = start_thread(lock_thread, run, &other);
+	if (rc == 0 && run->opt.dirty) {
+		run->memory = (struct memory){ &run->report, run->opt.dirty };
+		rc = start_thread(memory_thread, &run->memory, &other);
+	}
 	if (rc) {
 		fprintf(stderr, "probe: thread: %s\n", strerror(rc));
 		return 2;
@@ -143,7 +149,7 @@ static int usage(void)
 	fprintf(stderr,
 		"usage: probe [run] --file F [--report -|tcp:ADDR:PORT] [--name N] [--size BYTES]\n"
 		"             [--pace MS] [--beat MS] [--gap MS] [--seconds S] [--verify-every N]\n"
-		"             [--no-direct] [--lock A-B]\n"
+		"             [--no-direct] [--lock A-B] [--dirty BYTES-PER-S]\n"
 		"       probe [run] --meta DIR [--report -|tcp:ADDR:PORT] [--name N] [--pace MS] [--beat MS]\n"
 		"             [--gap MS] [--seconds S]\n"
 		"       probe lock-test --file F --range A-B [--count N | --seconds S] [--pace MS]\n"

@@ -120,6 +120,8 @@ static int parse_value(struct options *opt, const char *key, const char *value)
 		opt->verify_every = (unsigned)n;
 		return 0;
 	}
+	if (strcmp(key, "--dirty") == 0)
+		return options_parse_size(value, &opt->dirty) || opt->dirty < 400 << 10 ? -1 : 0; /* a page 100 times a second */
 	if (strcmp(key, "--lock") == 0) {
 		opt->lock = true;
 		return options_parse_range(value, &opt->lock_range);

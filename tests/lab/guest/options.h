@@ -24,6 +24,7 @@ struct options {
 	uint64_t gap_ns;       /* gaps longer than this are reported */
 	uint64_t seconds;      /* 0: until told to stop */
 	unsigned verify_every; /* one block is read back after so many writes; 0: never */
+	uint64_t dirty;        /* bytes of memory written per second; 0: none */
 	bool direct;           /* O_DIRECT */
 	bool lock;
 	struct range lock_range;

@@ -6,10 +6,13 @@
 
 # WHEN  WHAT  GUEST  STORAGE
 # WHEN: reserve (before anything), held (the storage is held, the target prepares),
-#       memory (the guest's memory is copied), stopped (the guest stands, the storage freezes).
+#       memory (the guest's memory is copied), stopped (the guest stands, the storage freezes),
+#       postcopy (the guest goes on at the target, most of its memory is on the source).
 # WHAT: the part that dies, or "cut" and the node whose power is cut; row-STEP-HOW-WHEN:
-#       that step of the storage's move fails or takes its node along (nasctl inject).
-# GUEST: runs on the source, the target, either, or nowhere. STORAGE: the same.
+#       that step of the storage's move fails or takes its node along (nasctl inject);
+#       net: the hypervisors do not hear each other, until nasctl ends; then it is taken up.
+# GUEST: runs on the source, the target, either, or nowhere; lost: half of it is there, is
+#       ended as nasctl says, and its disk is whole. STORAGE: the same.
 row_table() {
 	cat <<-'END'
 	reserve  inject-target-reserve-fail-before       source  source
@@ -38,6 +41,17 @@ row_table() {
 	stopped  libvirtd-source                         either  target
 	stopped  cut-vnode-target                        source  target
 	stopped  cut-vnode-source                        either/none  target
+	postcopy nasctl-TERM                             target  target
+	postcopy nasctl-KILL                             target  target
+	postcopy libvirtd-target                         target  target
+	postcopy libvirtd-source                         target  target
+	postcopy net                                     target  target
+	postcopy qemu-target                             lost    target
+	postcopy qemu-source                             lost    target
+	postcopy cut-vnode-target                        lost    target
+	postcopy cut-vnode-source                        lost    target
+	postcopy cut-nas-source                          target  target
+	postcopy cut-nas-target                          target  source
 	freeze   inject-source-gate-fail-before          target  source
 	freeze   inject-source-unmount-kill-after        target  either
 	freeze   inject-target-export-fail-before        target  target
@@ -52,6 +66,7 @@ row_table() {
 # ---- the moment
 
 is_held() { ctl "$src" status --json | jq -e '.groups[0].transaction.step == "hold"' >/dev/null; }
+is_post_copy() { on "$1" virsh -q domstate --reason g | grep -q '(post-copy'; } # NODE
 copies_memory() { on "$from" virsh -q domjobinfo g | awk '/^Memory processed/ { n = $3 } END { exit !(n > 0) }'; }
 
 # Returns when it has come; 1: it did not.
@@ -60,6 +75,7 @@ moment() { # WHEN
 	reserve | freeze) ;;
 	held) wait_until 30 is_held ;;
 	memory) wait_until 60 copies_memory ;;
+	postcopy) wait_until 120 is_post_copy "$to" ;;
 	# of a guest that moves the first event of its life is that it is stopped
 	stopped) on "$from" timeout 120 virsh -q event --domain g --event lifecycle >/dev/null ;;
 	esac
@@ -78,9 +94,17 @@ kill_nasctl() { # SIGNAL
 	on "$src" sh -c 'kill -"$1" $(cat /run/migrate.pid)' sh "$1"
 }
 
+parted() { # -A: the hypervisors do not hear each other; -D: as before
+	local address
+	address=$(on "$to" getent ahostsv4 "$from" | awk '{ print $1; exit }')
+	on "$to" iptables-legacy "$1" INPUT -s "$address" -j DROP
+	on "$to" iptables-legacy "$1" OUTPUT -d "$address" -j DROP
+}
+
 strike() { # WHAT
 	case $1 in
 	inject-*) ;;
+	net) parted -A ;;
 	nasctl-*) kill_nasctl "${1#*-}" ;;
 	libvirtd-source) lab service "$from" libvirtd kill ;;
 	libvirtd-target) lab service "$to" libvirtd kill ;;
@@ -126,7 +150,7 @@ fits() { # RUNS-ON WANTED SOURCE TARGET
 	source) [ "$1" = "$3" ] ;;
 	target) [ "$1" = "$4" ] ;;
 	either) [ "$1" = "$3" ] || [ "$1" = "$4" ] ;;
-	none) [ -z "$1" ] ;;
+	none | lost) [ -z "$1" ] ;;
 	either/none) [ -z "$1" ] || [ "$1" = "$3" ] || [ "$1" = "$4" ] ;;
 	esac
 }
@@ -145,6 +169,23 @@ guest_is() { # WANTED
 	fits "$ran" "$1" "$from" "$to" && [ "$(qemus)" = "$(wc -w <<<"$ran")" ] && job_ended
 }
 
+# What nasctl says of a guest that has lost the half of its memory, done.
+end_half() {
+	local half=$from
+	is_post_copy "$half" || half=$to
+	grep -q "on $half virsh destroy g" "$t_tmp/migrate.out" || wrong "nasctl does not say what to do: $(tail -n 3 "$t_tmp/migrate.out" | tr '\n' ' ')"
+	[ "$(cat "$t_tmp/rc")" = 1 ] || wrong "nasctl did not say 1"
+	on "$half" virsh -q destroy g >/dev/null || wrong "the half on $half does not end"
+}
+
+take_up() {
+	parted -D
+	grep -q -- "--to $to --postcopy-resume" "$t_tmp/migrate.out" || wrong "nasctl does not say what to do: $(tail -n 3 "$t_tmp/migrate.out" | tr '\n' ' ')"
+	wait_until 60 resumes || wrong "it is not taken up: $(tail -n 2 "$t_tmp/resume.out" | tr '\n' ' ')"
+	echo 0 >"$t_tmp/rc"
+}
+resumes() { ctl "$dst" migrate g --to "$to" --postcopy-resume >"$t_tmp/resume.out" 2>&1; }
+
 judge_row() { # GUEST STORAGE
 	local rc='' ran=''
 	rc=$(cat "$t_tmp/rc" 2>/dev/null)
@@ -153,6 +194,7 @@ judge_row() { # GUEST STORAGE
 	snap
 	fits "$(active)" "$2" "$src" "$dst" || wrong "$(active) serves, not the $2"
 	[ "$(active)" = "$src" ] || [ "$(active)" = "$dst" ] || wrong "nobody serves"
+	[ "$1" != lost ] || end_half
 	wait_until 90 guest_is "$1" || wrong "the guest runs on '$ran', not on the $1; $(qemus) QEMUs"
 	case $rc in
 	0) fits "$ran$(active)" either "$to$dst" "$to$dst" || wrong "nasctl said 0" ;;
@@ -173,15 +215,16 @@ begin_move() {
 	rm -f "$t_tmp/rc"
 	# shellcheck disable=SC2016
 	{
-		on "$src" sh -c 'echo $$ >/run/migrate.pid; exec nasctl migrate g --to "$1" --with-nas "$2" --bandwidth 16' \
-			sh "$to" "$dst" >"$t_tmp/migrate.out" 2>&1
+		on "$src" sh -c 'echo $$ >/run/migrate.pid; exec nasctl migrate g --to "$1" --with-nas "$2" $3' \
+			sh "$to" "$dst" "$options" >"$t_tmp/migrate.out" 2>&1
 		echo $? >"$t_tmp/rc"
 	} &
 	mover=$!
 }
 
 one_row() { # WHEN WHAT GUEST STORAGE
-	local from to src dst mover watcher=''
+	local from to src dst mover watcher='' options='--bandwidth 16'
+	[ "$1" != postcopy ] || options='--bandwidth 2 --postcopy-after 1'
 	wait_until 60 is_ready || { wrong "the pair is not ready: $(show_pair | tr '\n' '|')"; return; }
 	src=$(active) dst=$(other "$src")
 	from=$(where) to=$(other_vnode "$from")
@@ -206,6 +249,10 @@ one_row() { # WHEN WHAT GUEST STORAGE
 	nasctl-KILL) wait "$mover" ;;
 	# or has died with its node: nobody switches that on before it has happened
 	*) wait_until 150 test -e "$t_tmp/rc" || wrong "nasctl does not end" ;;
+	esac
+	case "$1 $2" in
+	'postcopy nasctl-TERM') grep -q 'it was interrupted, but g is in post-copy' "$t_tmp/migrate.out" || wrong "nasctl does not say that it is too late" ;;
+	'postcopy net') take_up ;;
 	esac
 	judge_row "$3" "$4"
 	kill "$mover" 2>/dev/null

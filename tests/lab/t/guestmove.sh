@@ -6,8 +6,9 @@
 # nasctl is killed leaves guest and storage whole.
 #
 # usage: guestmove.sh [--quick | N | PART...]
-# N rounds of the three moves (10); PART: refusals, moves, cancel, options, rows[=REGEX]
-# (guestmove-rows.sh: "WHEN WHAT" of its table). Without one: all of them.
+# N rounds of the three moves (10); PART: refusals, moves, cancel, options, postcopy,
+# rows[=REGEX] (guestmove-rows.sh: "WHEN WHAT" of its table). Without one: all of them.
+# gaps[=N]: N moves of a guest that dirties 24 MiB/s of its memory by each way that ends (3).
 # shellcheck source=tests/lab/t/functions.sh
 . "$(dirname "$(readlink -f "$0")")/functions.sh"
 # shellcheck source=tests/lab/t/rows.sh
@@ -15,7 +16,7 @@
 # shellcheck source=tests/lab/t/guestmove-rows.sh
 . "$t_dir/guestmove-rows.sh"
 
-n=10 parts=(refusals moves cancel options rows)
+n=10 parts=(refusals moves cancel options postcopy rows)
 case ${1:-} in
 --quick) parts=(quick) ;;
 --rows) parts=(rows${2:+=$2}) ;;
@@ -216,8 +217,71 @@ options() {
 	is "--timeout: the guest is where it was" "$(runs_on)" "$v"
 }
 
-guest_up() {
-	lab guest start g --on vnode2 --libvirt >"$t_tmp/guest" 2>&1 || die "the guest did not start: $(tail -n 3 "$t_tmp/guest")"
+# shellcheck disable=SC2016
+libvirtd_without() { # CAPABILITY NODE: its QEMUs have that one not
+	on "$2" sh -c '/lab/bin/labnode service stop libvirtd
+		/lab/bin/labnode service add libvirtd-poor /var/log/nasd/libvirtd.log /usr/bin/setpriv \
+			--bounding-set="-$1" --inh-caps="-$1" /usr/sbin/libvirtd --listen' sh "$1"
+	wait_until 60 on "$2" virsh -q version
+}
+libvirtd_again() { # NODE
+	on "$1" sh -c '/lab/bin/labnode service stop libvirtd-poor; /lab/bin/labnode service remove libvirtd-poor
+		/lab/bin/labnode service start libvirtd'
+	wait_until 60 on "$1" virsh -q version
+}
+
+# A guest that writes faster to its memory than it may be sent does not get over but so.
+postcopy() {
+	local v to
+	dirty_guest 24M
+	v=$(where) to=$(other_vnode "$v")
+	check "a target whose QEMU must not use userfaultfd" libvirtd_without sys_ptrace "$to"
+	ctl "$(active)" migrate g --to "$to" --postcopy >"$t_tmp/last" 2>&1
+	is "is refused" $? 4
+	check "with the remedy" grep -q 'remedy: .*vm.unprivileged_userfaultfd=1' "$t_tmp/last"
+	is "and the guest is where it was" "$(runs_on)" "$v"
+	libvirtd_again "$to"
+	both_go "$to" --postcopy --bandwidth 12 --json
+	check "--postcopy: after the first pass it goes on at the target, its memory follows" jq -e \
+		'.postcopy and (.broken_off | not) and .resumed_us != null and any(.progress[]; .iteration > 1)' "$t_tmp/last"
+	v=$(where) to=$(other_vnode "$v")
+	ctl "$(active)" migrate g --to "$to" --postcopy-after 1 --bandwidth 2 --json >"$t_tmp/last" 2>&1 &
+	wait_until 120 is_post_copy "$to" || fail "--postcopy-after: in post-copy"
+	ctl "$(active)" migrate g --to "$v" >"$t_tmp/refused" 2>&1
+	is "in post-copy another move is refused" $? 3
+	ctl "$(active)" migrate g --to "$to" --postcopy-resume >"$t_tmp/refused" 2>&1
+	is "and so is --postcopy-resume, while nothing has broken off" $? 3
+	is "nasctl guests shows both halves" \
+		"$(ctl "$(active)" guests --json | jq -r '[.guests[] | select(.name == "g").state] | join(" ")')" "post-copy post-copy"
+	wait $!
+	is "--postcopy-after: done" "$?" 0
+	check "--postcopy-after: it was in post-copy" jq -e .postcopy "$t_tmp/last"
+	is "--postcopy-after: the guest runs on $to alone" "$(runs_on)" "$to"
+	writes_on g 40 || fail "--postcopy-after: the guest writes on"
+	dirty_guest
+}
+
+dirty_guest() { # [RATE]: the guest anew; no guest may end with a complaint
+	complaints g >"$t_tmp/complaints"
+	is "the guest has seen no error" "$(cat "$t_tmp/complaints")" ""
+	check "the guest verifies all it wrote" lab guest stop g
+	guest_up ${1:+--dirty "$1"}
+}
+
+# The same memory load each time; without a limit of the bandwidth, and with one below the load.
+gaps_of_ways() { # N
+	local i way
+	dirty_guest 24M
+	for ((i = 0; i < $1; i++)); do
+		for way in '' --auto-converge '--bandwidth 12 --force-after 20' --postcopy '--bandwidth 12 --postcopy'; do
+			# shellcheck disable=SC2086 # words
+			moves "${way:-plain}" migrate g --to "$(other_vnode "$(where)")" $way
+		done
+	done
+}
+
+guest_up() { # [OPTION...] of the guest
+	lab guest start g --on vnode2 --libvirt "$@" >"$t_tmp/guest" 2>&1 || die "the guest did not start: $(tail -n 3 "$t_tmp/guest")"
 }
 
 requires virsh libvirtd qemu-system-x86_64
@@ -237,6 +301,9 @@ for part in "${parts[@]}"; do
 		;;
 	cancel) cancels ;;
 	options) options ;;
+	postcopy) postcopy ;;
+	gaps) gaps_of_ways 3 ;;
+	gaps=*) gaps_of_ways "${part#gaps=}" ;;
 	rows | rows=*)
 		with_trigger heartbeat
 		if [ "$part" = rows ]; then rows; else rows "${part#rows=}"; fi
