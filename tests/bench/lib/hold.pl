@@ -8,7 +8,7 @@ use warnings;
 use IO::Socket::UNIX;
 
 my ($verb, $node) = @ARGV;
-my %line = (begin => sub { qq({"cmd":"switchover","node":"$node","hold":600}) }, go => sub { '{"cmd":"go"}' });
+my %line = (begin => sub { qq({"v":1,"cmd":"switchover","node":"$node","hold":600}) }, go => sub { '{"v":1,"cmd":"go"}' });
 die "usage: hold.pl begin NODE | go\n" unless defined $verb && $line{$verb} && ($verb eq 'go') == !defined $node;
 my $c = IO::Socket::UNIX->new(Peer => '/run/nasd/control.sock') or die "hold.pl: nasd does not answer: $!\n";
 print $c $line{$verb}->(), "\n";

@@ -16,7 +16,7 @@ hold_round() { # LOAD SECONDS ROUND
 	until_true 60 "nasd is ready to move to $to (nasctl check $to)" ready_for "$to"
 	node "$from" "$HELPERS/hold.pl" begin "$to" >"$OUT/raw/hold.txt" 2>&1 &
 	mover=$!
-	until_true 60 "the move is held" is_held "$from"
+	until_true 60 "the move is held ($OUT/raw/hold.txt)" is_held "$from"
 	sleep "$2"
 	mark "$GUEST" >/dev/null
 	node "$from" "$HELPERS/hold.pl" go >/dev/null || die "hold, $2 s: the freeze did not begin"
@@ -50,7 +50,7 @@ part_hold() {
 	done
 	files_begin
 	for ((i = 1; i <= (HOLD_ROUNDS + 1) / 2; i++)); do
-		for s in ${HOLD_SECONDS%% *} ${HOLD_SECONDS##* }; do hold_round files "$s" "$i"; done
+		for s in $HOLD_FILES_SECONDS; do hold_round files "$s" "$i"; done
 	done
 	files_end
 	guests_down hold
