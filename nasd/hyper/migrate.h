@@ -44,7 +44,8 @@ struct run {
 	unsigned long long downtime_was; /* ms; 0: not ours to set back */
 	const struct host *at;    /* where it runs in the end; NULL: nowhere */
 	bool at_known;
-	bool half_at_source, half_at_target; /* in post-copy there, in the end */
+	bool half_at_source, half_at_target; /* in post-copy there, in the end, */
+	bool half_known;          /* ... and not where neither is said: both hypervisors have answered */
 };
 
 static inline unsigned run_limit_s(const struct run *r)

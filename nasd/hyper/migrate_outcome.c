@@ -66,6 +66,7 @@ static void find_it(struct run *r)
 		if (!r->at && (state == VIR_DOMAIN_RUNNING || state == VIR_DOMAIN_BLOCKED))
 			r->at = hosts[i];
 	}
+	r->half_known = r->at_known;
 	if (!r->at && r->result == 0)
 		r->at = &r->m->to;
 	r->at_known = r->at_known || r->at;
@@ -150,9 +151,10 @@ static void tell(const struct run *r, enum cli_exit code, enum cli_exit nas, boo
 	else
 		printf("%s runs on %s, %s", m->g.name, r->at ? r->at->conf->name : r->at_known ? "no hypervisor" : "an unknown hypervisor",
 		       where_storage(r, nas, left));
-	if (r->result == 0 && atomic_load(&r->post)) /* of such a one libvirt keeps no figures */
-		printf("; total %s, stopped for %s", view_duration(took, total),
-		       r->stopped_us && r->resumed_us ? view_duration(r->resumed_us - r->stopped_us, bytes) : "a time not seen");
+	if (r->result == 0 && r->stopped_us && r->resumed_us && atomic_load(&r->post)) /* of such a one libvirt keeps no figures */
+		printf("; total %s, stopped for %s", view_duration(took, total), view_duration(r->resumed_us - r->stopped_us, bytes));
+	else if (r->result == 0 && atomic_load(&r->post))
+		printf("; total %s", view_duration(took, total));
 	else if (stats)
 		printf("; total %s, stopped for %lld ms as QEMU counts, %s sent in %lld passes", view_duration(took, total),
 		       (long long)js_int(stats, "downtime_ms"), view_bytes(js_int(stats, "memory_sent"), bytes),

@@ -106,18 +106,24 @@ bool postcopy_broke(const struct run *r)
 void postcopy_tell_broken(const struct run *r)
 {
 	const char *guest = r->m->g.name, *from = r->m->from.conf->name, *to = r->m->to.conf->name;
+	const char *here = r->half_at_source ? from : to, *there = r->half_at_source ? to : from;
 
 	if (r->half_at_source && r->half_at_target)
 		fprintf(stderr,
 			"nasctl: %s: post-copy has broken off: a part of its memory is on %s still\n"
 			"remedy: NEVER destroy either of the two; when they reach each other again: nasctl migrate %s --to %s --postcopy-resume\n",
 			guest, from, guest, to);
+	else if (r->half_known)
+		fprintf(stderr,
+			"nasctl: %s: post-copy has broken off: its QEMU on %s has died, and what was in its memory is lost\n"
+			"remedy: its disk is whole: on %s virsh destroy %s, then start it again: nasd-hyper(8)\n",
+			guest, there, here, guest);
 	else
 		fprintf(stderr,
-			"nasctl: %s: post-copy has broken off, and the half of its memory that was on %s cannot be seen\n"
-			"remedy: where %s has died, what it had is lost, its disk is whole: on %s virsh destroy %s, then start it again "
-			"(nasd-hyper(8)); where it is only cut off, mend that, then: nasctl migrate %s --to %s --postcopy-resume\n",
-			guest, r->half_at_source ? to : from, r->half_at_source ? to : from, r->half_at_source ? from : to, guest, guest, to);
+			"nasctl: %s: post-copy has broken off, and %s, where half of its memory is, does not answer\n"
+			"remedy: when it is cut off only, mend that, then: nasctl migrate %s --to %s --postcopy-resume; when it has died, "
+			"what was in the guest's memory is lost, its disk is whole: on %s virsh destroy %s, then start it again: nasd-hyper(8)\n",
+			guest, there, guest, to, here, guest);
 }
 
 /* ---- --postcopy-resume */
