@@ -38,7 +38,7 @@ nasd_boot_conf() {
 
 nasd_files() { # ROOT
 	[ ! -e "$here/etc/nasd.conf" ] || [ "$(nasd_trigger)" = peer ] ||
-		sed "s/^\ttrigger = .*/\ttrigger = $(nasd_trigger)/" "$here/etc/nasd.conf" |
+		sed -e "s/^\ttrigger = .*/\ttrigger = $(nasd_trigger)/" -e "s/type = \"ext4\"/type = \"$(lab_fs)\"/" "$here/etc/nasd.conf" |
 		if [ "$(nasd_trigger)" = pacemaker ]; then sed '/^fence /,/^}/d'; else cat; fi >"$1/etc/nasd/nasd.conf"
 	mkdir -p "$1/usr/sbin"
 	install -m 755 "$here/tools/fence_lab" "$1/usr/sbin/"

@@ -9,7 +9,9 @@ VNODES="vnode2 vnode3"
 FS_UUID=6e617364-0000-4000-8000-000000000001
 FLOAT4=10.77.1.100
 FLOAT6=fd77:1::100
-DISK_MB=256
+# What the shared disk was made with.
+lab_fs() { cat "$LAB_STATE/fs"; }
+disk_mb() { [ "$(lab_fs)" = xfs ] && echo 512 || echo 256; } # mkfs.xfs wants 300
 NETS="client repl ctl"
 
 node_nr() {
@@ -202,7 +204,7 @@ node_files() { # NODE
 		start_nas >"$d/start-nas"
 		chmod +x "$d/start-nas"
 		if [ ! -e "$d/disk.img" ]; then
-			truncate -s ${DISK_MB}M "$d/disk.img"
+			truncate -s "$(disk_mb)M" "$d/disk.img"
 			: >"$d/disk.new"
 		fi
 	fi

@@ -163,5 +163,6 @@ lab_peer_stack() {
 	case $1 in up | down | ready) ;; *) die "usage: lab peer-stack up|down|ready" 2 ;; esac
 	need_lab
 	[ ! -e "$LAB_STATE/plain" ] || die "this lab runs without nasd"
+	[ "$(lab_fs)" = ext4 ] || die "the peer stack is set up for ext4 (etc/peer.crm), not for $(lab_fs)"
 	"peer_$1"
 }

@@ -23,9 +23,12 @@ drbd_first_time() {
 			drbdadm new-current-uuid --clear-bitmap r0
 		until_drbd ds:UpToDate/UpToDate
 		drbdadm primary r0
-		mkfs.ext4 -q -F -m 0 -N 16384 -J size=8 -L vmstore -U "$1" \
-			-E nodiscard,lazy_itable_init=0,lazy_journal_init=0 /dev/drbd0
-		drbdadm secondary r0' sh "$FS_UUID" ||
+		case $2 in
+		ext4) mkfs.ext4 -q -F -m 0 -N 16384 -J size=8 -L vmstore -U "$1" \
+			-E nodiscard,lazy_itable_init=0,lazy_journal_init=0 /dev/drbd0 ;;
+		xfs) mkfs.xfs -q -f -K -L vmstore -m uuid="$1" /dev/drbd0 ;;
+		esac
+		drbdadm secondary r0' sh "$FS_UUID" "$(lab_fs)" ||
 		die "DRBD's first start failed (lab log nas1, lab log nas2)"
 	: >"$LAB_STATE/node/fs.made"
 }
@@ -75,7 +78,7 @@ plain_start() {
 	in_node nas1 sh -c '
 		set -e
 		drbdadm primary r0
-		mountpoint -q /srv/vmstore || mount -t ext4 /dev/drbd0 /srv/vmstore
+		mountpoint -q /srv/vmstore || mount -t "$3" /dev/drbd0 /srv/vmstore
 		/lab/bin/labnode service list | grep -q "^ganesha " ||
 			/lab/bin/labnode service add ganesha /var/log/nasd/ganesha.out \
 			/usr/bin/ganesha.nfsd -F -L /var/log/nasd/ganesha.log \
@@ -86,7 +89,7 @@ plain_start() {
 		done
 		ip addr replace "$1/24" dev vec0
 		ip addr replace "$2/64" dev vec0 nodad
-		arping -q -c 1 -U -I vec0 "$1" || true' sh "$FLOAT4" "$FLOAT6" ||
+		arping -q -c 1 -U -I vec0 "$1" || true' sh "$FLOAT4" "$FLOAT6" "$(lab_fs)" ||
 		die "the plain server did not start on nas1 (lab log nas1 ganesha.log)"
 }
 

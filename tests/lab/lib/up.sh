@@ -37,6 +37,11 @@ install_tree() {
 lab_start() { # PLAIN (or empty)
 	[ "$(id -u)" = 0 ] || die "the lab needs root: run it with sudo"
 	"$repo/tests/install-deps" lab || die "packages are missing (see above)"
+	case ${LAB_FS:-ext4} in
+	ext4) ;;
+	xfs) command -v mkfs.xfs >/dev/null || die "LAB_FS=xfs: there is no mkfs.xfs here (apt install xfsprogs)" ;;
+	*) die "LAB_FS is ext4 or xfs, not '$LAB_FS'" 2 ;;
+	esac
 	build_agent
 	if [ -e "$LAB_STATE" ] && [ ! -e "$LAB_STATE/lab.id" ] &&
 		[ -n "$(ls -A "$LAB_STATE" 2>/dev/null)" ]; then
@@ -47,6 +52,7 @@ lab_start() { # PLAIN (or empty)
 	mkdir -p "$LAB_STATE"/{bin,mem,uml,node,fault}
 	rm -f "$LAB_STATE"/fault/*
 	date +%s%N >"$LAB_STATE/lab.id"
+	[ -e "$LAB_STATE/fs" ] || echo "${LAB_FS:-ext4}" >"$LAB_STATE/fs"
 	cp "$repo"/build/lab/lab{node,sup,ctl,probe} "$LAB_STATE/bin/"
 	[ -e "$LAB_STATE/secret" ] || head -c 16 /dev/urandom | od -An -tx1 |
 		tr -d ' \n' >"$LAB_STATE/secret"

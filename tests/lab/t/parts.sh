@@ -220,17 +220,29 @@ fs_full() {
 	check "a full filesystem: nothing moved" nothing_moved
 }
 
+# One that ends all writing, on the node that serves.
+fs_error() {
+	case $(cat "$LAB_STATE/fs") in
+	ext4) on "$victim" sh -c 'mount -o remount,errors=remount-ro /srv/vmstore && echo 1 >/sys/fs/ext4/drbd0/trigger_fs_error' ;;
+	xfs) on "$victim" xfs_io -x -c shutdown /srv/vmstore ;;
+	esac
+}
+fs_repair() {
+	case $(cat "$LAB_STATE/fs") in
+	ext4) on "$victim" sh -c 'e2fsck -f -y /dev/drbd0; [ $? -le 1 ]' ;; # 1: errors corrected
+	xfs) on "$victim" sh -c 'mount /dev/drbd0 /mnt && umount /mnt && xfs_repair /dev/drbd0' ;; # its log first
+	esac
+}
+
 fs_readonly() {
 	part_begin || return 1
-	on "$victim" sh -c 'mount -o remount,errors=remount-ro /srv/vmstore && echo 1 >/sys/fs/ext4/drbd0/trigger_fs_error' ||
-		{ note "this kernel cannot make an error in ext4"; return 0; }
+	fs_error || { note "no error can be made in $(cat "$LAB_STATE/fs") here"; return 0; }
 	await 20 "a read-only filesystem shows in nasctl status" status_says "$victim" 'READ-ONLY    ' || return 1
 	check "a read-only filesystem is in the log" log_says "$victim" 'has become READ-ONLY'
 	check "a read-only filesystem is in nasctl check" check_says "$victim" 'the filesystem is READ-ONLY'
 	check "a read-only filesystem: nothing moved" nothing_moved
 	service_end "$victim"
-	# 1: errors corrected
-	on "$victim" sh -c 'e2fsck -f -y /dev/drbd0; [ $? -le 1 ]' >"$t_tmp/fsck" 2>&1 || fail "e2fsck" "$(tail -n 5 "$t_tmp/fsck")"
+	fs_repair >"$t_tmp/fsck" 2>&1 || fail "the repair" "$(tail -n 5 "$t_tmp/fsck")"
 	service_begin "$victim"
 	check "a read-only filesystem, repaired: served again" wait_until "$HANG" is_ready
 	check "a read-only filesystem, repaired: writable" on "$victim" touch /srv/vmstore/probe.parts
