@@ -80,7 +80,7 @@ sup_ready() { [ -S "$LAB_STATE/sup.sock" ] && sup_pid; }
 
 wipe_state() {
 	[ -e "$LAB_STATE/lab.id" ] || return 0
-	rm -rf "${LAB_STATE:?}"/{node,mem,uml,inst,fault,bin,secret,psk,plain,trigger,trigger.before,guests,sup.sock,sup.pid,sup.log,hold,install.log,kept,lab.id}
+	rm -rf "${LAB_STATE:?}"/{node,mem,uml,inst,fault,bin,secret,psk,plain,fs,trigger,trigger.before,guests,sup.sock,sup.pid,sup.log,hold,install.log,kept,lab.id}
 }
 
 lab_up() {
