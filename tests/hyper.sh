@@ -209,7 +209,11 @@ nasctl migrate a --to vnode3 --postcopy-resume --bandwidth 9
 is "it is taken up" "$rc $(jq -r '"\(.result) \(.broken_off) \(.runs_on)"' "$HYPER_DIR/out") $(cat "$HYPER_DIR/asked")" "0 done false vnode3 postcopy resume 9"
 echo failed >"$HYPER_DIR/half"
 nasctl migrate a --to vnode3 --postcopy-resume
-is "its source has died: nothing to take up" "$rc $(jq -r .error.message "$HYPER_DIR/out")" "3 only vnode3 has a part of it"
+is "its source has died before: nothing to take up" "$rc $(jq -r .error.message "$HYPER_DIR/out")" "3 only vnode3 has a part of it"
+cp "$HYPER_DIR/at/vnode3/a.dom" "$HYPER_DIR/at/vnode2/"
+echo "failed, dies" >"$HYPER_DIR/half"
+nasctl migrate a --to vnode3 --postcopy-resume
+is "its source dies, and libvirt's call does not come back" "$rc $(jq -r '"\(.result) \(.broken_off)"' "$HYPER_DIR/out")" "1 failed true"
 rm "$HYPER_DIR/half"
 
 tally hyper

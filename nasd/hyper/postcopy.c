@@ -82,7 +82,7 @@ bool postcopy_forsaken(struct run *r)
 		r->gone_at = 0;
 	else if (!r->gone_at)
 		r->gone_at = now;
-	return r->gone_at && now - r->gone_at >= AGAIN_US;
+	return r->gone_at && now - r->gone_at >= AGAIN_US / 2;
 }
 
 bool postcopy_moves_on(struct run *r)

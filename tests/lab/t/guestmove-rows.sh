@@ -66,7 +66,7 @@ row_table() {
 # ---- the moment
 
 is_held() { ctl "$src" status --json | jq -e '.groups[0].transaction.step == "hold"' >/dev/null; }
-is_post_copy() { on "$1" virsh -q domstate --reason g | grep -q '(post-copy'; } # NODE
+is_post_copy() { on "$1" virsh -q domstate --reason g 2>/dev/null | grep -q '(post-copy'; } # NODE
 copies_memory() { on "$from" virsh -q domjobinfo g | awk '/^Memory processed/ { n = $3 } END { exit !(n > 0) }'; }
 
 # Returns when it has come; 1: it did not.

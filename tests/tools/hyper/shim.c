@@ -6,7 +6,8 @@
  * With HYPER_BREAK the connection breaks by which a move is asked for (a file broke says
  * so), and it ends when the file job is taken away. A file cut: no hypervisor answers then.
  * A file half: a post-copy from vnode2 has broken off ("failed" in it) or goes on, and a move
- * that takes it up fails where it says "for good". What is asked of libvirt is in a file asked.
+ * that takes it up fails where it says "for good", and where it says "dies" the source's half
+ * does, and the call never comes back. What is asked of libvirt is in a file asked.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -149,6 +150,8 @@ int virDomainGetState(virDomainPtr d, int *state, int *reason, unsigned flags)
 	int r = half && !says("half", "failed") ? 0 : 1; /* ..._FAILED is the next one */
 
 	(void)flags;
+	if (half && source && !there_is("at/vnode2/a.dom"))
+		return virDomainLookupByName(virDomainGetConnect(d), "nobody of that name") ? 0 : -1;
 	*state = half && source ? VIR_DOMAIN_PAUSED : VIR_DOMAIN_RUNNING;
 	if (reason)
 		*reason = !half ? 0 : (source ? VIR_DOMAIN_PAUSED_POSTCOPY : VIR_DOMAIN_RUNNING_POSTCOPY) + r;
@@ -197,6 +200,9 @@ int virDomainMigrateToURI3(virDomainPtr d, const char *uri, virTypedParameterPtr
 		shell("touch '%s/%s'", getenv("HYPER_DIR"), "broke");
 		return say_nothing();
 	}
+	if (says("half", "dies"))
+		for (shell("rm '%s/at/vnode2/%s.dom'", getenv("HYPER_DIR"), virDomainGetName(d));;)
+			pause();
 	if (says("half", "for good"))
 		return say_nothing();
 	if (there_is("half"))
