@@ -49,7 +49,7 @@ part_hold() {
 		for s in $HOLD_SECONDS; do hold_round guest "$s" "$i"; done
 	done
 	files_begin
-	for ((i = 1; i <= (HOLD_ROUNDS + 1) / 2; i++)); do
+	for ((i = 1; i <= HOLD_FILES_ROUNDS; i++)); do
 		for s in $HOLD_FILES_SECONDS; do hold_round files "$s" "$i"; done
 	done
 	files_end
