@@ -34,6 +34,7 @@
  *   stopped: go             freezes         wait for both            there, there
  *   stopped: go, fails      freezes         wait for the storage's   here, there
  *   stopped: go             rolled back     wait for the guest's     there, here
+ *   post-copy, breaks off   moved           say so; resumed later    between the two, there
  */
 #ifndef NASD_HYPER_H
 #define NASD_HYPER_H

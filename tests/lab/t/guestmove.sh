@@ -273,7 +273,7 @@ gap_of_way() { # OPTION...
 	local from took rc
 	wait_until 40 is_ready
 	from=$(wall_us)
-	ctl "$(active)" migrate g --to "$(other_vnode "$(where)")" --timeout 60 "$@" >"$t_tmp/last" 2>&1
+	ctl "$(active)" migrate g --to "$(other_vnode "$(where)")" --timeout 40 "$@" >"$t_tmp/last" 2>&1
 	rc=$?
 	took=$((($(wall_us) - from) / 1000))
 	[ $rc = 0 ] || [ $rc = 4 ] || fail "nasctl migrate $*" "$(tail -n 3 "$t_tmp/last")"
@@ -287,7 +287,7 @@ gaps_of_ways() { # N
 	dirty_guest 24M
 	for ((i = 0; i < $1; i++)); do
 		gap_of_way
-		gap_of_way --force-after 20
+		gap_of_way --force-after 15
 		gap_of_way --postcopy
 	done
 }
