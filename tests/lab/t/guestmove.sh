@@ -8,7 +8,7 @@
 # usage: guestmove.sh [--quick | N | PART...]
 # N rounds of the three moves (10); PART: refusals, moves, cancel, options, postcopy,
 # rows[=REGEX] (guestmove-rows.sh: "WHEN WHAT" of its table). Without one: all of them.
-# gaps[=N]: N moves of a guest that dirties 24 MiB/s of its memory by each way that ends (3).
+# gaps[=N]: N moves (3) of a guest that dirties memory faster than it is sent, in each way.
 # shellcheck source=tests/lab/t/functions.sh
 . "$(dirname "$(readlink -f "$0")")/functions.sh"
 # shellcheck source=tests/lab/t/rows.sh
@@ -273,7 +273,7 @@ gap_of_way() { # OPTION...
 	local from took rc
 	wait_until 40 is_ready
 	from=$(wall_us)
-	ctl "$(active)" migrate g --to "$(other_vnode "$(where)")" --timeout 40 "$@" >"$t_tmp/last" 2>&1
+	ctl "$(active)" migrate g --to "$(other_vnode "$(where)")" --timeout 50 "$@" >"$t_tmp/last" 2>&1
 	rc=$?
 	took=$((($(wall_us) - from) / 1000))
 	[ $rc = 0 ] || [ $rc = 4 ] || fail "nasctl migrate $*" "$(tail -n 3 "$t_tmp/last")"
@@ -281,14 +281,14 @@ gap_of_way() { # OPTION...
 	note "${*:-no option}: $([ $rc = 0 ] && echo over || echo "not over") in $took ms; no write done, guest silent: $(gaps "$from" "$(wall_us)") ms; load $(cut -d' ' -f1 /proc/loadavg)"
 }
 
-# The same memory load each time.
+# 24 MiB/s are dirtied, 12 are sent.
 gaps_of_ways() { # N
 	local i
 	dirty_guest 24M
 	for ((i = 0; i < $1; i++)); do
-		gap_of_way
-		gap_of_way --force-after 15
-		gap_of_way --postcopy
+		gap_of_way --bandwidth 12
+		gap_of_way --bandwidth 12 --force-after 25
+		gap_of_way --bandwidth 12 --postcopy
 	done
 }
 
