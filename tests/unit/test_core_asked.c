@@ -122,15 +122,22 @@ START_TEST(hold_down)
 }
 END_TEST
 
+/* 10 to 13 s before, the group was moved; from now on it is a trigger that asks. */
+static void moved_and_restarted(uint64_t seed, int64_t clock_set_us)
+{
+	pair(seed, OWNER, false);
+	granted(move(OWNER, OTHER));
+	sim_kill_now(s, OTHER, false, true);
+	run_ms(prng_range(&s->r, 0, 3000));
+	s->wall_off_us = clock_set_us;
+	sim_start(s, OTHER);
+	s->by_trigger = true;
+}
+
 START_TEST(hold_down_over_a_restart)
 {
 	for (uint64_t seed = 1; seed <= 30; seed++) {
-		pair(seed, OWNER, false);
-		granted(move(OWNER, OTHER)); /* and 10 s */
-		sim_kill_now(s, OTHER, false, true);
-		run_ms(prng_range(&s->r, 0, 3000));
-		sim_start(s, OTHER);
-		s->by_trigger = true;
+		moved_and_restarted(seed, 0);
 		run_ms(2000);
 		refused(move(OTHER, OWNER), "hold-down"); /* and 10 s */
 		run_ms(10000);
@@ -144,12 +151,7 @@ END_TEST
 START_TEST(hold_down_and_a_clock_set_back)
 {
 	for (uint64_t seed = 1; seed <= 30; seed++) {
-		pair(seed, OWNER, false);
-		granted(move(OWNER, OTHER));
-		sim_kill_now(s, OTHER, false, true);
-		s->wall_off_us = -prng_range(&s->r, 3600, 360000) * 1000000;
-		sim_start(s, OTHER);
-		s->by_trigger = true;
+		moved_and_restarted(seed, -(int64_t)seed * 3600 * 1000000);
 		run_ms(15000);
 		refused(move(OTHER, OWNER), "hold-down");
 		run_ms(6000);
