@@ -78,7 +78,7 @@ plain_start() {
 	in_node nas1 sh -c '
 		set -e
 		drbdadm primary r0
-		mountpoint -q /srv/vmstore || mount -t "$3" /dev/drbd0 /srv/vmstore
+		mountpoint -q /srv/vmstore || mount /dev/drbd0 /srv/vmstore
 		/lab/bin/labnode service list | grep -q "^ganesha " ||
 			/lab/bin/labnode service add ganesha /var/log/nasd/ganesha.out \
 			/usr/bin/ganesha.nfsd -F -L /var/log/nasd/ganesha.log \
@@ -89,7 +89,7 @@ plain_start() {
 		done
 		ip addr replace "$1/24" dev vec0
 		ip addr replace "$2/64" dev vec0 nodad
-		arping -q -c 1 -U -I vec0 "$1" || true' sh "$FLOAT4" "$FLOAT6" "$(lab_fs)" ||
+		arping -q -c 1 -U -I vec0 "$1" || true' sh "$FLOAT4" "$FLOAT6" ||
 		die "the plain server did not start on nas1 (lab log nas1 ganesha.log)"
 }
 

@@ -61,11 +61,9 @@ verify_on() { # NODE NAME FILE
 	line=$(grep '^{"ev":"summary"' "$log" | tail -n 1)
 	[ -n "$line" ] || { echo "no summary of $2"; return 1; }
 	# shellcheck disable=SC2016
-	on "$1" sh -c 'o=noload; [ "$1" = ext4 ] || o=norecovery
-		mount -t "$1" -o "ro,$o" /dev/drbd0 /srv/vmstore || exit 1
-		shift
+	on "$1" sh -c 'mount -o ro,norecovery /dev/drbd0 /srv/vmstore || exit 1
 		"$@"; rc=$?
-		umount /srv/vmstore; exit $rc' sh "$(cat "$LAB_STATE/fs")" "$probe" verify --file "/srv/vmstore/$3" \
+		umount /srv/vmstore; exit $rc' sh "$probe" verify --file "/srv/vmstore/$3" \
 		--run "$(jq -r .run <<<"$line")" --acked "$(jq .acked <<<"$line")" \
 		--blocks "$(jq .blocks <<<"$line")" --newest "$(jq .acked <<<"$line")"
 }
