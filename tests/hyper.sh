@@ -166,7 +166,6 @@ echo 1000000 >"$HYPER_DIR/unseen"
 nasctl migrate a --to vnode3 --dry-run
 is "one that has none" "$rc $(client)" "3 1 false"
 
-
 wait "${hanging[@]}"
 is "nasd hangs before the move is held: not for ever" "$(cat "$HYPER_DIR/hang.seen")" "6 timeout, a, , storage left"
 is "nasd hangs when it has been told to go: neither" "$(cat "$HYPER_DIR/hang-go.seen")" "6 timeout, , a, storage left"

@@ -148,6 +148,9 @@ bool postcopy_state(int state, int reason);
 bool postcopy_domain(virDomainPtr dom);
 /* What its operator takes upon himself. */
 #define POSTCOPY_RISK "once it goes on there, its memory is on both hypervisors: it cannot be cancelled then, and is lost when either dies"
+/* Of one that is in it, and what to do; %s: its name. */
+#define POSTCOPY_BETWEEN "is in post-copy, between two hypervisors"
+#define POSTCOPY_WAIT "wait for its end: nasctl guests; where it has broken off: nasctl migrate %.100s --to HYPERVISOR --postcopy-resume"
 enum { POSTCOPY_LIBVIRT = 8005000 }; /* which has VIR_MIGRATE_POSTCOPY_RESUME */
 
 /* ---- nas.c */

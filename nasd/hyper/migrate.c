@@ -157,11 +157,10 @@ static enum cli_exit refuse_half(const struct move *m, unsigned found)
 {
 	struct err err;
 
-	err_set(&err, ERR_REFUSED, EBUSY, m->o->guest, found ? "is in post-copy, between two hypervisors" :
+	err_set(&err, ERR_REFUSED, EBUSY, m->o->guest, found ? POSTCOPY_BETWEEN :
 		"only %s has a part of it", m->o->to);
 	if (found)
-		err_remedy(&err, "wait for its end: nasctl guests; where it has broken off: nasctl migrate %s --to HYPERVISOR --postcopy-resume",
-			   m->o->guest);
+		err_remedy(&err, POSTCOPY_WAIT, m->o->guest);
 	else
 		err_remedy(&err, "what its source had is lost when that has died: on %s virsh destroy %s, then start it again: nasd-hyper(8)",
 			   m->o->to, m->o->guest);

@@ -103,62 +103,95 @@ static json_t *since_began(const struct run *r, int64_t at)
 	return at ? json_integer(at - r->began) : NULL;
 }
 
-static void tell(const struct run *r, enum cli_exit code, enum cli_exit nas, bool left, const json_t *nas_result, int64_t took)
+static void tell_json(const struct run *r, enum cli_exit code, bool left, const json_t *nas_result, int64_t took, json_t *stats)
 {
 	const struct move *m = r->m;
-	virDomainPtr there = r->result == 0 ? virDomainLookupByName(m->to.conn, m->g.name) : NULL;
-	json_t *stats = there ? watch_job_stats(there, VIR_DOMAIN_JOB_STATS_COMPLETED) : NULL;
-	char total[VIEW_VALUE_MAX], bytes[VIEW_VALUE_MAX];
+	json_t *out = json_pack("{s:s, s:s, s:s, s:s, s:s*, s:I, s:I, s:o*, s:o*, s:O*, s:b, s:s*, s:O*, s:O*, s:b, s:b}",
+				"result", word_of(code), "guest", m->g.name, "from", m->from.conf->name, "to", m->to.conf->name, "runs_on", r->at ? r->at->conf->name : NULL,
+				"began_wall_us", (json_int_t)r->began_wall, "total_us", (json_int_t)took,
+				"stopped_us", since_began(r, r->stopped_us), "resumed_us", since_began(r, r->resumed_us),
+				"progress", r->seen, "forced", (int)r->forced, "cancelled",
+				r->result == 0 ? NULL : r->cancelled ? r->cancelled : r->err.msg, "memory", stats,
+				"storage", left ? NULL : nas_result, "postcopy", (int)atomic_load(&r->post), "broken_off", (int)postcopy_broke(r));
 
-	if (there)
-		virDomainFree(there);
-	if (m->o->cli.json) {
-		json_t *out = json_pack("{s:s, s:s, s:s, s:s, s:s*, s:I, s:I, s:o*, s:o*, s:O*, s:b, s:s*, s:o*, s:O*}",
-					"result", word_of(code), "guest", m->g.name, "from", m->from.conf->name, "to", m->to.conf->name, "runs_on", r->at ? r->at->conf->name : NULL,
-					"began_wall_us", (json_int_t)r->began_wall, "total_us", (json_int_t)took,
-					"stopped_us", since_began(r, r->stopped_us), "resumed_us", since_began(r, r->resumed_us),
-					"progress", r->seen, "forced", (int)r->forced, "cancelled",
-					r->result == 0 ? NULL : r->cancelled ? r->cancelled : r->err.msg, "memory", stats,
-					"storage", left ? NULL : nas_result);
-		json_object_set_new(out, "postcopy", json_boolean(atomic_load(&r->post)));
-		json_object_set_new(out, "broken_off", json_boolean(postcopy_broke(r)));
+	print_json(out);
+	json_decref(out);
+}
 
-		print_json(out);
-		json_decref(out);
-		return;
-	}
+/* What has gone wrong with the guest's half, and what to do. */
+static void tell_trouble(const struct run *r)
+{
 	if (r->result < 0)
-		fprintf(stderr, "nasctl: %s: %s%s\n", m->g.name, r->cancelled ? r->cancelled : r->err.msg,
+		fprintf(stderr, "nasctl: %s: %s%s\n", r->m->g.name, r->cancelled ? r->cancelled : r->err.msg,
 			has_moved(r) ? "; it has moved all the same" : "");
 	if (r->result < 0 && !r->cancelled && !has_moved(r) && !postcopy_broke(r) && r->err.remedy[0])
 		fprintf(stderr, "remedy: %s\n", r->err.remedy);
-	if (r->nas && !left && nas != CLI_DONE)
-		fprintf(stderr, "nasctl: storage: %s\nremedy: %s\n", js_text(nas_result, "message"), js_text(nas_result, "remedy"));
-	if (r->nas && !left && nas == CLI_DONE && json_object_get(nas_result, "result"))
-		view_entry_summary(stdout, &m->o->cli.view, nas_result);
+}
+
+/* Nobody knows it running. */
+static void tell_astray(const struct run *r)
+{
+	const char *guest = r->m->g.name, *from = r->m->from.conf->name;
+
 	if (postcopy_broke(r))
 		postcopy_tell_broken(r);
 	else if (!r->at && r->unwatched)
 		fprintf(stderr, "nasctl: libvirt on %s may be moving %s still\n"
 			"remedy: virsh domjobinfo %s there, then nasctl guests; until it is known where it runs it must not be started\n",
-			m->from.conf->name, m->g.name, m->g.name);
+			from, guest, guest);
 	else if (!r->at)
 		fprintf(stderr, r->at_known ? "nasctl: %s does not run\nremedy: look at its log on %s, then: virsh start\n" :
 			"nasctl: nobody says whether %s runs\nremedy: nasctl guests; look at %s before it is started elsewhere\n",
-			m->g.name, m->from.conf->name);
+			guest, from);
+}
+
+static void tell_place(const struct run *r, const char *storage)
+{
+	const struct move *m = r->m;
+
 	if (postcopy_broke(r))
-		printf("%s is between %s and %s, %s", m->g.name, m->from.conf->name, m->to.conf->name, where_storage(r, nas, left));
+		printf("%s is between %s and %s, %s", m->g.name, m->from.conf->name, m->to.conf->name, storage);
 	else
 		printf("%s runs on %s, %s", m->g.name, r->at ? r->at->conf->name : r->at_known ? "no hypervisor" : "an unknown hypervisor",
-		       where_storage(r, nas, left));
-	if (r->result == 0 && r->stopped_us && r->resumed_us && atomic_load(&r->post)) /* of such a one libvirt keeps no figures */
-		printf("; total %s, stopped for %s", view_duration(took, total), view_duration(r->resumed_us - r->stopped_us, bytes));
-	else if (r->result == 0 && atomic_load(&r->post))
-		printf("; total %s", view_duration(took, total));
-	else if (stats)
-		printf("; total %s, stopped for %lld ms as QEMU counts, %s sent in %lld passes", view_duration(took, total),
-		       (long long)js_int(stats, "downtime_ms"), view_bytes(js_int(stats, "memory_sent"), bytes),
-		       (long long)js_int(stats, "iteration"));
+		       storage);
+}
+
+static void tell_figures(const struct run *r, int64_t took, const json_t *stats)
+{
+	char total[VIEW_VALUE_MAX], text[VIEW_VALUE_MAX];
+	bool post = r->result == 0 && atomic_load(&r->post); /* of such a one libvirt keeps no figures */
+
+	if (!post && !stats)
+		return;
+	printf("; total %s", view_duration(took, total));
+	if (!post)
+		printf(", stopped for %lld ms as QEMU counts, %s sent in %lld passes", (long long)js_int(stats, "downtime_ms"),
+		       view_bytes(js_int(stats, "memory_sent"), text), (long long)js_int(stats, "iteration"));
+	else if (r->stopped_us && r->resumed_us)
+		printf(", stopped for %s", view_duration(r->resumed_us - r->stopped_us, text));
+}
+
+static void tell(const struct run *r, enum cli_exit code, enum cli_exit nas, bool left, const json_t *nas_result, int64_t took)
+{
+	const struct move *m = r->m;
+	virDomainPtr there = r->result == 0 ? virDomainLookupByName(m->to.conn, m->g.name) : NULL;
+	json_t *stats = there ? watch_job_stats(there, VIR_DOMAIN_JOB_STATS_COMPLETED) : NULL;
+
+	if (there)
+		virDomainFree(there);
+	if (m->o->cli.json) {
+		tell_json(r, code, left, nas_result, took, stats);
+		json_decref(stats);
+		return;
+	}
+	tell_trouble(r);
+	if (r->nas && !left && nas != CLI_DONE)
+		fprintf(stderr, "nasctl: storage: %s\nremedy: %s\n", js_text(nas_result, "message"), js_text(nas_result, "remedy"));
+	if (r->nas && !left && nas == CLI_DONE && json_object_get(nas_result, "result"))
+		view_entry_summary(stdout, &m->o->cli.view, nas_result);
+	tell_astray(r);
+	tell_place(r, where_storage(r, nas, left));
+	tell_figures(r, took, stats);
 	putchar('\n');
 	json_decref(stats);
 }

@@ -63,8 +63,8 @@ static void judge_guest(struct judge *j)
 	const char *from = j->m->from.conf->name;
 
 	if (postcopy_state(g->state, g->reason)) {
-		say(j, false, "guest", from, "%s is in post-copy, between two hypervisors", g->name);
-		remedy(j, "wait for its end: nasctl guests; where it has broken off: nasctl migrate %.100s --to HYPERVISOR --postcopy-resume", g->name);
+		say(j, false, "guest", from, "%s " POSTCOPY_BETWEEN, g->name);
+		remedy(j, POSTCOPY_WAIT, g->name);
 	} else if (!say(j, g->state == VIR_DOMAIN_RUNNING || g->state == VIR_DOMAIN_BLOCKED, "guest", from, "%s is %s", g->name,
 			guest_state_name(g)))
 		remedy(j, "only a guest that runs is moved live: virsh resume %.100s, or start it on %.40s", g->name,
