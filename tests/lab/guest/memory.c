@@ -30,10 +30,8 @@ void *memory_thread(void *arg)
 		report_event(m->report, "ev=fatal text=\"no memory to write to\"");
 		return NULL;
 	}
-	for (size_t i = 0; i < PAGES; i++) {
-		((uint64_t *)(void *)(pages + i * PAGE))[0] = 0;
-		((uint64_t *)(void *)(pages + i * PAGE))[PAGE / sizeof(uint64_t) - 1] = ~UINT64_C(0);
-	}
+	for (size_t i = 0; i < PAGES; i++)
+		turn((uint64_t *)(void *)(pages + i * PAGE), &laps[i], 0); /* its first, which keeps nothing */
 	for (;;) {
 		for (uint64_t i = 0; i < m->rate / PAGE / (1000 / TICK_MS); i++) {
 			size_t at = n++ % PAGES;

@@ -261,10 +261,14 @@ postcopy() {
 	dirty_guest
 }
 
-dirty_guest() { # [RATE]: the guest anew; no guest may end with a complaint
+guest_ends() {
 	complaints g >"$t_tmp/complaints"
 	is "the guest has seen no error" "$(cat "$t_tmp/complaints")" ""
 	check "the guest verifies all it wrote" lab guest stop g
+}
+
+dirty_guest() { # [RATE]: the guest anew
+	guest_ends
 	guest_up ${1:+--dirty "$1"}
 }
 
@@ -324,7 +328,5 @@ for part in "${parts[@]}"; do
 	*) die "unknown part '$part' (see the head of $0)" ;;
 	esac
 done
-complaints g >"$t_tmp/complaints"
-is "the guest has seen no error" "$(cat "$t_tmp/complaints")" ""
-check "the guest verifies all it wrote" lab guest stop g
+guest_ends
 t_end
